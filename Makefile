@@ -1,0 +1,29 @@
+# `make repro`: from a fresh clone to the report.  `make test`, `make lint`: what CI runs.
+PYTHON ?= python3
+VENV := .venv
+READY := $(VENV)/.ready
+# DVC runs the stages with the first `python` on the path
+RUN := PATH="$(CURDIR)/$(VENV)/bin:$$PATH"
+
+.PHONY: repro test lint
+.DEFAULT_GOAL := repro
+
+repro: $(READY)
+	@$(RUN) dvc repro
+	@echo "The report is in results/report/index.html"
+
+test: $(READY)
+	@$(RUN) python -m pytest
+
+lint: $(READY)
+	@$(RUN) ruff check .
+	@$(RUN) ruff format --check .
+	@$(RUN) mypy
+
+# Written last, so that an interrupted installation starts over
+$(READY): requirements.lock
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Head Atlas needs Python 3.11 or newer, this is " + sys.version.split()[0] + "; name one with: make PYTHON=python3.12")'
+	@echo "Installing requirements.lock into $(VENV) ..."
+	@$(PYTHON) -m venv --clear $(VENV)
+	@$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check -r requirements.lock
+	@touch $@
