@@ -1,0 +1,143 @@
+"""Factual datasets built from a table of countries: the region of a place, the truth of a statement on a capital."""
+
+import unicodedata
+from itertools import product
+from pathlib import Path
+from typing import cast
+
+import pandas as pd
+
+Row = tuple[str, int, int, str, str, str]
+Country = dict[str, str]
+
+COLUMNS = ["text", "start", "end", "label", "group", "control_key"]
+
+# Each fits a country and a city, and none says where on Earth it lies.
+MENTIONS = (
+    "My cousin moved to {place} last year.",
+    "We watched a short film about {place}.",
+    "The parcel was sent from {place} in March.",
+    "She has never been to {place} before.",
+    "He read a long article about {place} on the train.",
+    "The next meeting will be held in {place}.",
+    "They bought this book in {place}.",
+    "Our teacher showed us photographs of {place}.",
+    "The company has opened an office in {place}.",
+    "I sent a postcard to my friends in {place}.",
+)
+ROWS_PER_REGION_AND_KEY = 14  # as many as the smallest region, Oceania, has countries
+
+# The same claim in six orders and four endings; a pair of countries takes four of the 24 for all its statements.
+CLAIMS = (
+    "The capital of {country} is {capital}",
+    "{capital} is the capital of {country}",
+    "The capital city of {country} is called {capital}",
+    "In {country}, the capital is {capital}",
+    "{capital} is the capital city of {country}",
+    "Of all the cities in {country}, {capital} is the capital",
+)
+ENDINGS = ("", " today", " at present", " as of 2025")
+CLAIMS_PER_PAIR = 4
+
+
+def country_continent() -> pd.DataFrame:
+    """Return sentences that mention a country or its capital, read at the name for its UN M49 region.
+
+    Every region has 280 rows and meets each template equally often, so small regions repeat their countries more.
+
+    Example:
+        >>> frame = country_continent()
+        >>> frame["label"].value_counts().to_dict()
+        {'Africa': 280, 'Americas': 280, 'Asia': 280, 'Europe': 280, 'Oceania': 280}
+        >>> row = frame.iloc[0]
+        >>> row["text"], row["text"][row["start"] : row["end"]]
+        ('My cousin moved to Algeria last year.', 'Algeria')
+    """
+    rows: list[Row] = []
+    for countries in _regions([row for row in _countries() if _has_neutral_name(row)]):
+        for key, (number, slot) in enumerate(product(range(len(MENTIONS)), ("country", "capital"))):
+            first = key * ROWS_PER_REGION_AND_KEY
+            for index in range(first, first + ROWS_PER_REGION_AND_KEY):
+                rows.append(_mention_row(countries[index % len(countries)], number, slot))
+    return pd.DataFrame(rows, columns=COLUMNS)
+
+
+def _has_neutral_name(row: Country) -> bool:
+    """Return whether the country's name leaves its region open and differs from its capital's."""
+    return row["region"].removesuffix("s") not in row["country"] and row["country"] != row["capital"]
+
+
+def _mention_row(row: Country, number: int, slot: str) -> Row:
+    """Return one sentence read at the name of the country or of its capital."""
+    before, after = MENTIONS[number].split("{place}")
+    before += _article(row) if slot == "country" else ""
+    start, end = len(before), len(before) + len(row[slot])
+    return before + row[slot] + after, start, end, row["region"], row["country"], f"{slot}, frame {number}"
+
+
+def capital_truth() -> pd.DataFrame:
+    """Return statements that a city is the capital of a country, true and false, read at the last token of the text.
+
+    Countries come in pairs from one region, and both countries stand with both capitals, so that the words of a
+    statement say nothing about its truth.
+
+    Example:
+        >>> frame = capital_truth()
+        >>> frame["label"].value_counts().to_dict()
+        {'true': 624, 'false': 624}
+        >>> frame["text"][:2].tolist()
+        ['The capital of Egypt is Cairo.', 'The capital of Egypt is Tripoli.']
+    """
+    claims = [claim + ending for ending, claim in product(ENDINGS, CLAIMS)]
+    rows: list[Row] = []
+    for index, pair in enumerate(_pairs()):
+        for turn in range(CLAIMS_PER_PAIR):
+            claim = claims[(index + turn * 7) % len(claims)]
+            rows += [_claim_row(claim, country, city, pair) for country, city in product(pair, pair)]
+    return pd.DataFrame(rows, columns=COLUMNS)
+
+
+def _pairs() -> list[tuple[Country, Country]]:
+    """Return disjoint pairs of neighbors in the table, of one region each; the odd country of a region is left out."""
+    clear = [row for row in _countries() if not row["capital_note"] and not _share_a_stem(row)]
+    pairs = []
+    for countries in _regions(clear):
+        pairs += list(zip(countries[::2], countries[1::2], strict=False))
+    return pairs
+
+
+def _share_a_stem(row: Country) -> bool:
+    """Return whether the capital can be guessed from the country's spelling, as Algiers from Algeria."""
+    stems = [{word[:3] for word in _plain(row[name]).split()} for name in ("country", "capital")]
+    return not stems[0].isdisjoint(stems[1])
+
+
+def _plain(name: str) -> str:
+    """Return a name in lower case, without accents and with spaces for hyphens."""
+    letters = unicodedata.normalize("NFKD", name.lower().replace("-", " "))
+    return "".join(letter for letter in letters if not unicodedata.combining(letter))
+
+
+def _claim_row(claim: str, country: Country, city: Country, pair: tuple[Country, Country]) -> Row:
+    """Return one statement, which is true if the city belongs to the country."""
+    text = claim.format(country=_article(country) + country["country"], capital=city["capital"]) + "."
+    label = "true" if country is city else "false"
+    return text, 0, len(text), label, "/".join(row["country"] for row in pair), claim
+
+
+def _article(row: Country) -> str:
+    """Return `the ` for the names that take it and nothing for the others."""
+    return f"{row['article']} " if row["article"] else ""
+
+
+def _regions(countries: list[Country]) -> list[list[Country]]:
+    """Return the countries of each region, in the order of the table."""
+    names = dict.fromkeys(row["region"] for row in countries)
+    return [[row for row in countries if row["region"] == name] for name in names]
+
+
+def _countries() -> list[Country]:
+    """Return the members of the United Nations, sorted by region and subregion."""
+    path = Path(__file__).parent / "words" / "countries.csv"
+    table = pd.read_csv(path, dtype=str, keep_default_na=False)
+    return cast(list[Country], table.to_dict("records"))
