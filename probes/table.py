@@ -1,0 +1,73 @@
+"""The results table of a cell: one row a head, and what its columns are."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+COLUMNS = {
+    "model": "slug of the model",
+    "dataset": "slug of the dataset",
+    "feature": "what the labels say",
+    "family": "structural, syntactic, semantic, factual, truth or expression",
+    "layer": "0-based",
+    "head": "0-based, query heads",
+    "n_examples": "examples probed",
+    "n_groups": "units that never cross a fold",
+    "n_classes": "classes of the label",
+    "accuracy": "out-of-fold, share of examples",
+    "accuracy_low": "lower end of its cluster-bootstrap interval",
+    "accuracy_high": "upper end of its cluster-bootstrap interval",
+    "balanced_accuracy": "out-of-fold, mean over classes",
+    "auroc": "out-of-fold; mean of one-vs-rest for more than two classes",
+    "information_bits": "label entropy minus held-out cross-entropy",
+    "control_accuracy": "accuracy on random labels of the control keys; empty where not measured",
+    "selectivity": "accuracy - control_accuracy; empty where not measured",
+    "majority": "share of the most frequent class",
+    "surface": "accuracy of a bag of uni- and bigrams on the same folds",
+    "embedding": "accuracy of the static embedding of the token read; empty where not measured",
+    "untrained": "accuracy of the same head of the re-initialised model; empty where not measured",
+    "projection": "accuracy of a random d_head-wide projection of the residual stream; empty where not measured",
+    "skyline": "accuracy of the whole residual stream of the layer; empty where not measured",
+    "p_value": "family-wise over all heads of the cell, max-statistic permutation null",
+    "c": "chosen inverse penalty C, median over the folds",
+}
+BASELINES = ("control_accuracy", "selectivity", "embedding", "untrained", "projection", "skyline")
+
+
+def head_name(layer: int, head: int) -> str:
+    """Return the label of a head.
+
+    Args:
+        layer: 0-based.
+        head: 0-based.
+
+    Example:
+        >>> head_name(3, 7)
+        'L3H7'
+    """
+    return f"L{layer}H{head}"
+
+
+def heads_table(
+    cell: Mapping[str, object], places: Sequence[tuple[int, int]], scores: Mapping[str, NDArray[np.float64]]
+) -> pd.DataFrame:
+    """Return the results table, one row a head, columns as in `COLUMNS`; what was not measured is missing.
+
+    Args:
+        cell: Values that all heads share: model, dataset, n_examples, majority and so on.
+        places: Layer and head of each row.
+        scores: Column to values, (n_heads,) each.
+
+    Example:
+        >>> table = heads_table({"model": "m"}, [(0, 0), (0, 1)], {"accuracy": np.array([0.5, 0.75])})
+        >>> table[["model", "layer", "head", "accuracy"]].values.tolist()
+        [['m', 0, 0, 0.5], ['m', 0, 1, 0.75]]
+        >>> table["skyline"].isna().all()
+        np.True_
+    """
+    layers, heads = zip(*places, strict=True)
+    rows = {**cell, "layer": np.array(layers), "head": np.array(heads), **scores}
+    unmeasured = np.full(len(places), np.nan)
+    return pd.DataFrame({name: rows.get(name, unmeasured) for name in COLUMNS})
