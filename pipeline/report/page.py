@@ -1,0 +1,129 @@
+"""The page: one HTML file with everything in it, written by a template that escapes every value."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import jinja2
+import pandas as pd
+
+from pipeline.report.dataset_cards import dataset_cards
+from pipeline.report.heatmap import BASELINE_LABELS, grid, head_pairs, payload
+from pipeline.report.method import method_facts
+from pipeline.report.overview import family_bars, label_bars, phase_cards, rung_bars, sentence
+from pipeline.report.results import Atlas, ModelResults, probe_titles, split_values
+from pipeline.report.scale import QUANTITIES, palette
+
+NUMBERED_COLUMNS = 16  # heads in a layer up to which a cell has room for its number
+NOT_MEASURED = "not measured"
+
+
+def render_page(atlas: Atlas, provenance: dict[str, Any]) -> str:
+    """Return index.html, which needs no other file and no network.
+
+    Args:
+        atlas: The run.
+        provenance: What `provenance.json` holds.
+    """
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(Path(__file__).parent),
+        autoescape=True,  # jinja2 would choose by the file name, and .j2 means off
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters.update(number=_number, p_value=_p_value, count=_count, listed=_listed, or_dash=_or_dash)
+    return environment.get_template("template.html.j2").render(_context(atlas, provenance))
+
+
+def _context(atlas: Atlas, provenance: dict[str, Any]) -> dict[str, Any]:
+    titles = probe_titles(atlas.cards)
+    return {
+        "title": _title(atlas),
+        "models": [_model_view(model, atlas) for model in atlas.models],
+        "first_title": next(iter(titles.values())),
+        "titles": titles,
+        "quantities": QUANTITIES,
+        "palette": palette(),
+        "datasets": dataset_cards(atlas),
+        "unmeasured": _unmeasured(atlas),
+        "method": method_facts(atlas),
+        "provenance": provenance,
+        "params_json": json.dumps(atlas.params, indent=2, ensure_ascii=False, default=str),
+        "payload": payload(atlas),
+    }
+
+
+def _title(atlas: Atlas) -> str:
+    subject = atlas.models[0].slug if len(atlas.models) == 1 else f"{len(atlas.models)} models"
+    return f"What each attention head of {subject} linearly encodes"
+
+
+def _model_view(model: ModelResults, atlas: Atlas) -> dict[str, Any]:
+    first = next(iter(atlas.cards))
+    cells = grid(model, first)
+    index = {pair: position for position, pair in enumerate(head_pairs(model))}
+    return {
+        "slug": model.slug,
+        "sentence": sentence(model, len(atlas.cards), atlas.params["taxonomy"].get("alpha")),
+        "bars": [
+            ("By label", "one label a head", label_bars(model)),
+            ("By family", "a head may count in several", family_bars(model, _families(atlas))),
+            ("By rung of evidence", "the highest reached", rung_bars(model)),
+        ],
+        "phases": phase_cards(model),
+        "grid": cells,
+        "numbered": cells["n_columns"] <= NUMBERED_COLUMNS,
+        "heads": [_head_row(row, index) for row in model.heads.to_dict("records")],
+        "taxonomy": model.taxonomy,
+    }
+
+
+def _families(atlas: Atlas) -> list[str]:
+    return [str(card["family"]) for card in atlas.cards.values()]
+
+
+def _head_row(row: dict[Any, Any], index: dict[tuple[int, int], int]) -> dict[str, Any]:
+    pair = int(row["layer"]), int(row["head"])
+    return {
+        "name": row["name"],
+        "index": index.get(pair),
+        "order": pair[0] * 100_000 + pair[1],  # so that L10H2 sorts behind L9H11
+        "label": row["label"],
+        "features": ", ".join(split_values(row["features"])),
+        "families": ", ".join(split_values(row["family"])),
+        "phases": ", ".join(split_values(row["phase"])),
+        "rung": f"{int(row['rung'])} {row.get('rung_name') or ''}".strip(),
+        "specialisation": row["specialisation"],
+        "stability": row["stability"],
+    }
+
+
+def _unmeasured(atlas: Atlas) -> list[str]:
+    """Return the baselines that no cell of the run has."""
+    scores = pd.concat([model.scores for model in atlas.models])
+    return [label for key, label in BASELINE_LABELS.items() if scores[key].isna().all()]
+
+
+def _number(value: Any, decimals: int = 3) -> str:
+    return NOT_MEASURED if value is None or value != value else f"{value:.{decimals}f}"
+
+
+def _or_dash(value: float) -> str:
+    return "–" if value != value else f"{value:.2f}"
+
+
+def _p_value(value: Any) -> str:
+    return NOT_MEASURED if value is None or value != value else f"{value:.2g}"
+
+
+def _count(value: Any) -> str:
+    return f"{value:,}" if isinstance(value, int) else str(value)
+
+
+def _listed(value: Any) -> str:
+    """Return a list, a `;`-joined string or nothing as people read it."""
+    if value is None:
+        return ""
+    parts = split_values(value) if isinstance(value, str) else [str(part) for part in value]
+    return ", ".join(parts)

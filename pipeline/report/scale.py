@@ -1,0 +1,87 @@
+"""From a score to a colour: where each quantity's scale starts and ends, and the steps in between."""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import matplotlib
+import matplotlib.colors
+import numpy as np
+
+STEPS = 16
+NARROWEST = 0.1  # of a scale from a chance level up: below that, noise would look like signal
+EVEN = 0.179  # luminance on which black and white read equally well, at a contrast of 4.6
+MAP_NAME = "viridis"  # even steps in lightness, readable with every kind of colour blindness and in grey
+
+
+@dataclass(frozen=True)
+class Quantity:
+    """One score a heat map can show.
+
+    Attributes:
+        key: Column of `heads.parquet`.
+        label: What people read.
+        log: Whether the scale runs over the logarithm.
+        note: What the low end of the scale means.
+    """
+
+    key: str
+    label: str
+    log: bool
+    note: str
+
+
+QUANTITIES = (
+    Quantity("accuracy", "accuracy", log=False, note="starts at the share of the largest class"),
+    Quantity("balanced_accuracy", "balanced accuracy", log=False, note="starts at chance, one over the classes"),
+    Quantity("auroc", "AUROC", log=False, note="starts at chance, 0.5"),
+    Quantity("information_bits", "information (bits)", log=False, note="starts at 0, nothing known about the label"),
+    Quantity("p_value", "p-value (family-wise)", log=True, note="is logarithmic, from 1 down to the smallest found"),
+)
+
+
+def domain(quantity: Quantity, values: Sequence[float], majority: float, n_classes: int) -> tuple[float, float]:
+    """Return the values at the first and the last colour of the scale.
+
+    Args:
+        quantity: What is shown.
+        values: The scores, NaN for not measured.
+        majority: Share of the largest class.
+        n_classes: Number of classes.
+    """
+    measured = [value for value in values if not math.isnan(value)]
+    if quantity.log:
+        return 1.0, min([0.01, *(value for value in measured if value > 0)])
+    chance = {"accuracy": majority, "balanced_accuracy": 1 / n_classes, "auroc": 0.5}
+    low = chance.get(quantity.key, 0.0)
+    return low, max([low + NARROWEST, *measured])
+
+
+def step(value: float, low: float, high: float, log: bool = False) -> int:
+    """Return which of the `STEPS` colours a value gets; what lies outside the scale gets its end.
+
+    Args:
+        value: The score.
+        low: Value at the first colour.
+        high: Value at the last colour; below `low` for a scale that runs down.
+        log: Whether the scale runs over the logarithm.
+    """
+    if log:
+        value, low, high = (math.log10(max(number, 1e-12)) for number in (value, low, high))
+    share = (value - low) / (high - low)
+    return min(STEPS - 1, max(0, math.floor(share * STEPS)))
+
+
+def palette() -> list[Mapping[str, str]]:
+    """Return the `STEPS` colours, low to high, each with the ink that reads best on it."""
+    colours = matplotlib.colormaps[MAP_NAME](np.linspace(0, 1, STEPS))
+    return [
+        {"fill": matplotlib.colors.to_hex(colour), "ink": "#ffffff" if _luminance(colour) < EVEN else "#000000"}
+        for colour in colours
+    ]
+
+
+def _luminance(colour: Sequence[float]) -> float:
+    """Return the relative luminance of an RGBA colour as WCAG defines it, 0 to 1."""
+    linear = [part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in colour[:3]]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]

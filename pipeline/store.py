@@ -1,0 +1,88 @@
+"""The activations store: one array a layer, a Parquet index, and a manifest whose existence means complete.
+
+z/L00.npy ...          head outputs, (n_examples, n_heads, d_head) float32
+residual/L00.npy ...   residual stream entering the layer, (n_examples, d_model) float32
+residual/final.npy     residual stream leaving the last layer, (n_examples, d_model) float32
+embedding.npy          static embedding of the token read, (n_examples, d_model) float32; its own width in a few models
+index.parquet          example_id, position (token read last), n_tokens; row i belongs to row i of every array
+manifest.json          the model, its shapes and what was left out; written last
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from pipeline.errors import PipelineError
+from pipeline.jsonfile import read_json, write_json
+
+MANIFEST = "manifest.json"
+INDEX = "index.parquet"
+
+
+def z_name(layer: int) -> str:
+    """Return the name of the array that holds z of one layer."""
+    return f"z/L{layer:02d}"
+
+
+def residual_name(layer: int | None) -> str:
+    """Return the name of the residual stream entering `layer`, or leaving the last layer for None."""
+    return "residual/final" if layer is None else f"residual/L{layer:02d}"
+
+
+def create_arrays(folder: Path, shapes: Mapping[str, tuple[int, ...]]) -> dict[str, NDArray[np.float32]]:
+    """Return writable arrays on disk, float32 and of the given shapes, so that memory holds one batch only.
+
+    Args:
+        folder: The store; made anew.
+        shapes: Array name to shape, (n_examples, ...).
+    """
+    arrays: dict[str, NDArray[np.float32]] = {}
+    for name, shape in shapes.items():
+        path = folder / f"{name}.npy"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        arrays[name] = np.lib.format.open_memmap(path, mode="w+", dtype=np.float32, shape=shape)
+    return arrays
+
+
+def finish_store(folder: Path, index: pd.DataFrame, manifest: Mapping[str, Any]) -> None:
+    """Write the index and then the manifest, which marks the store as complete."""
+    index.to_parquet(folder / INDEX, index=False)
+    write_json(folder / MANIFEST, manifest)
+
+
+def read_manifest(folder: Path) -> dict[str, Any]:
+    """Return the manifest of a complete store.
+
+    Raises:
+        PipelineError: If the store is missing or was never finished.
+    """
+    path = folder / MANIFEST
+    if not path.is_file():
+        raise PipelineError(f"{folder}: no {MANIFEST}, so the extraction did not finish; run its extract stage again")
+    return read_json(path)
+
+
+def read_index(folder: Path) -> pd.DataFrame:
+    """Return the index: example_id, position and n_tokens, in the row order of every array."""
+    return pd.read_parquet(folder / INDEX)
+
+
+def read_array(folder: Path, name: str) -> NDArray[np.float32]:
+    """Return one array of the store, mapped and not loaded: only the rows and heads used are read from disk.
+
+    Args:
+        folder: The store.
+        name: From `z_name`, `residual_name`, or `embedding`.
+
+    Raises:
+        PipelineError: If the array is missing or cut short.
+    """
+    try:
+        array: NDArray[np.float32] = np.load(folder / f"{name}.npy", mmap_mode="r", allow_pickle=False)
+    except (FileNotFoundError, ValueError, EOFError) as error:
+        raise PipelineError(f"{folder}/{name}.npy: {error}; run its extract stage again") from None
+    return array
