@@ -16,8 +16,10 @@ def read_json(path: Path) -> dict[str, Any]:
     """
     try:
         content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    except (FileNotFoundError, json.JSONDecodeError) as error:
-        raise PipelineError(f"{path}: {error}; run `dvc repro`, which makes it") from None
+    except FileNotFoundError:
+        raise PipelineError(f"{path}: no such file; make it with `dvc repro`") from None
+    except ValueError as error:
+        raise PipelineError(f"{path}: not readable: {error}; make it again: delete it and run `dvc repro`") from None
     return content
 
 

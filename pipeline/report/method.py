@@ -67,10 +67,13 @@ def _intervals(probe: Mapping[str, Any]) -> str:
 
 
 def _significance(probe: Mapping[str, Any], taxonomy: Mapping[str, Any]) -> str:
+    grid = probe.get("c_grid") or [NOT_SET]
     return (
-        f"{_value(probe, 'permutations')} permutations of the labels, exchanged as the groups of the dataset allow. "
-        "Each p-value compares a head with the best of all heads under a permutation, so it is family-wise over the "
-        f"heads of one model and dataset; alpha {_value(taxonomy, 'alpha')}."
+        f"{_value(probe, 'permutations')} permutations of the labels inside each fold, exchanged as the groups of the "
+        "dataset allow. A one-step probe (the first Newton step of the logistic one, at C "
+        f"{grid[len(grid) // 2]}) is fitted anew to every permutation. Each p-value compares "
+        "a head with the best of all heads under a permutation, so it "
+        f"is family-wise over the heads of one model and dataset; alpha {_value(taxonomy, 'alpha')}."
     )
 
 

@@ -4,7 +4,6 @@ Run as `python -m pipeline.stages.report` from the top folder of the project.
 """
 
 import argparse
-import json
 import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ import pandas as pd
 
 from pipeline.cells import wanted_cells
 from pipeline.errors import PipelineError, exit_on
+from pipeline.jsonfile import read_json, write_json
 from pipeline.params import load_params, read_section
 from pipeline.report import results, tables
 from pipeline.report.figures import figures
@@ -111,10 +111,7 @@ def _read_csv(path: Path, columns: Sequence[str]) -> pd.DataFrame:
 
 
 def _read_json(path: Path, keys: Sequence[str]) -> dict[str, Any]:
-    try:
-        block: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    except (FileNotFoundError, ValueError) as error:
-        raise _unreadable(path, error) from None
+    block = read_json(path)
     results.check_keys(block, keys, str(path))
     return block
 
@@ -145,13 +142,9 @@ def write_report(atlas: Atlas, options: ReportParams) -> None:
     for name, image in figures(atlas).items():
         _write(REPORT / "figures" / name, image)
     _write(REPORT / "references.bib", bibliography(atlas, origin["code_commit"]).encode("utf-8"))
-    _write(REPORT / "provenance.json", _json_bytes(origin))
+    write_json(REPORT / "provenance.json", origin)
     _write(REPORT / "index.html", render_page(atlas, origin).encode("utf-8"))
-    _write(METRICS, _json_bytes(tables.metrics(atlas)))
-
-
-def _json_bytes(block: Mapping[str, Any]) -> bytes:
-    return (json.dumps(block, indent=2, ensure_ascii=False, default=str) + "\n").encode("utf-8")
+    write_json(METRICS, tables.metrics(atlas))
 
 
 def _write(path: Path, content: bytes) -> None:
