@@ -2,8 +2,9 @@
 PYTHON ?= python3
 VENV := .venv
 READY := $(VENV)/.ready
-# DVC runs the stages with the first `python` on the path
-RUN := PATH="$(CURDIR)/$(VENV)/bin:$$PATH"
+# DVC runs the stages with the first `python` on the path. Threads that wait by spinning make torch several times slower
+# on a machine that has other work to do.
+RUN := PATH="$(CURDIR)/$(VENV)/bin:$$PATH" OMP_WAIT_POLICY=passive
 
 .PHONY: repro test lint
 .DEFAULT_GOAL := repro

@@ -102,7 +102,8 @@ def _typed(place: str, value: Any, hint: Any) -> Any:
     if hint is float and isinstance(value, int) and not isinstance(value, bool):
         return float(value)
     if not isinstance(value, hint) or isinstance(value, bool) is not (hint is bool):
-        raise PipelineError(f"{place}: expected {hint.__name__}, got {value!r}")
+        advice = "; YAML reads 1e-4 as text, write 1.0e-4" if hint is float and isinstance(value, str) else ""
+        raise PipelineError(f"{place}: expected {hint.__name__}, got {value!r}{advice}")
     return value
 
 

@@ -43,6 +43,11 @@ class HeadProbes:
         """Return the same on the CPU."""
         return HeadProbes(**{name: getattr(self, name).cpu() for name in self.__dataclass_fields__})
 
+    def split(self, sizes: list[int]) -> list["HeadProbes"]:
+        """Return the probes of the first `sizes[0]` heads, of the next `sizes[1]`, and so on."""
+        parts = {name: getattr(self, name).split(sizes) for name in self.__dataclass_fields__}
+        return [HeadProbes(**{name: parts[name][i] for name in parts}) for i in range(len(sizes))]
+
 
 def probe_heads(x: Tensor, labels: Tensor, folds: Tensor, n_classes: int, strengths: Tensor) -> HeadProbes:
     """Return the out-of-fold probes of every head.
@@ -55,8 +60,8 @@ def probe_heads(x: Tensor, labels: Tensor, folds: Tensor, n_classes: int, streng
         strengths: Inverse penalties C to choose from, (n_penalties,) float64, ascending.
 
     Raises:
-        ProbeError: If there are fewer than 3 folds, a class is missing from a training set, an input is not finite, or
-            no penalty of a head could be solved.
+        ProbeError: If there are fewer than 3 folds or one is empty, a class is missing from a training set, an input is
+            not finite, or no penalty of a head could be solved.
 
     Example:
         >>> generator = torch.Generator().manual_seed(0)
@@ -73,6 +78,8 @@ def probe_heads(x: Tensor, labels: Tensor, folds: Tensor, n_classes: int, streng
         raise ProbeError(
             f"{n_folds} folds; at least 3 are needed: one to train, one to choose the penalty, one to test"
         )
+    if empty := (torch.bincount(folds) == 0).nonzero()[:, 0].tolist():
+        raise ProbeError(f"folds {empty} of {n_folds} have no examples; drop fewer texts or make the folds anew")
     bytes_a_head = 8 * x.shape[1] * (2 * x.shape[2] + 8 * len(strengths) * (1 if n_classes == 2 else n_classes))
     block = max(1, BLOCK_BYTES // bytes_a_head)
     parts = [
@@ -95,9 +102,8 @@ def _probe_block(
         name: torch.stack([fold[name] for fold, _, _ in rotations], dim=1)
         for name in ("strength", "coef", "intercept", "mean", "scale")
     }
-    return HeadProbes(
-        log_proba, **stacked, n_unsolved=sum((unsolved for *_, unsolved in rotations), start=x.new_zeros(1))
-    )
+    n_unsolved = torch.stack([unsolved for *_, unsolved in rotations]).sum(0)
+    return HeadProbes(log_proba, **stacked, n_unsolved=n_unsolved)
 
 
 def _rotate(

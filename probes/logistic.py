@@ -144,6 +144,8 @@ def _newton_step(problem: _Problem, theta: Tensor, converged: Tensor) -> tuple[T
     proba = _proba(logits)
     gradient = problem.adjoint(proba - problem.targets[:, None, :]) + problem.shrink(theta)
     gradient = gradient * ~converged[:, :, None, None]  # a solved problem takes no further step
+    if gradient.shape[2] > 1:  # a shift shared by all classes changes nothing; of rounding it would make endless steps
+        gradient = gradient - gradient.mean(2, keepdim=True)
     step = _conjugate_gradients(problem, proba, gradient)
     decrement = -_dot(gradient, step)
     theta = _line_search(problem, theta, step, logits, loss, decrement)
@@ -170,7 +172,7 @@ def _conjugate_gradients(problem: _Problem, proba: Tensor, gradient: Tensor) -> 
     direction = preconditioned
     start = norm = _dot(residual, preconditioned)
     # Quadratic convergence needs a residual that shrinks with the gradient; relative to the number of examples.
-    goal = start * torch.clamp(start / problem.x.shape[1], min=1e-6, max=0.01)
+    goal = start * torch.clamp(start / problem.x.shape[1], min=1e-3, max=0.1)
     for _ in range(MAX_INNER):
         active = norm > goal
         if not bool(active.any()):

@@ -23,12 +23,15 @@ class MaxNull:
         observed: Accuracy of each head under the labels as they are, by the same probe, (n_heads,) float64.
         p_values: Family-wise p-value of each head, (n_heads,) float64.
         design: How labels lie in groups, see `group_design`.
+        movable: Share of the examples whose label differs in some permutation. Where group sizes go with classes, few
+            labels can move, and the null says little.
     """
 
     best: NDArray[np.float64]
     observed: NDArray[np.float64]
     p_values: NDArray[np.float64]
     design: Design
+    movable: float
 
 
 def max_statistic_null(
@@ -73,7 +76,8 @@ def max_statistic_null(
     accuracies = np.concatenate([refitted_accuracies(x, every, fold_of, strength) for x in layers])
     observed, best = accuracies[:, 0], accuracies[:, 1:].max(0)
     reached = (best >= observed[:, None]).sum(1)
-    return MaxNull(best, observed, (1 + reached) / (1 + n_draws), design)
+    movable = float((draws[1:] != labels).any(0).mean())
+    return MaxNull(best, observed, (1 + reached) / (1 + n_draws), design, movable)
 
 
 def refitted_accuracies(x: Tensor, draws: Tensor, folds: Tensor, strength: float) -> NDArray[np.float64]:
@@ -157,10 +161,12 @@ def group_design(labels: Ints, groups: Ints) -> Design:
 def permute_labels(labels: Ints, groups: Ints, design: Design, n_draws: int, rng: np.random.Generator) -> Ints:
     """Return permuted labels of one fold, (n_draws, n_examples).
 
-    `constant`: groups trade their labels. `balanced`: each group renames its classes at random, for two classes a coin
-    flip that swaps them; examples of a group that share a label move together, because they often share more, such as
-    a word form, and trading them one by one would call that a finding. `mixed`: groups of one size trade their labels
-    as a block, then examples trade inside their group, which assumes that they are alike but for the label.
+    `constant`: groups of one size trade their labels; were sizes mixed, a class of large groups would become more or
+    less frequent, and its share is what a head without knowledge scores. `balanced`: each group renames its classes at
+    random, for two classes a coin flip that swaps them; examples of a group that share a label move together, because
+    they often share more, such as a word form, and trading them one by one would call that a finding. `mixed`: groups
+    of one size trade their labels as a block, then examples trade inside their group, which assumes that they are
+    alike but for the label.
 
     Args:
         labels: (n_examples,).
@@ -170,16 +176,12 @@ def permute_labels(labels: Ints, groups: Ints, design: Design, n_draws: int, rng
         rng: Source of randomness; moved on.
 
     Example:
-        >>> rng = np.random.default_rng(0)
+        >>> rng = np.random.default_rng(1)
         >>> permute_labels(np.array([0, 0, 1, 1]), np.array([5, 5, 5, 5]), "balanced", 3, rng).tolist()
-        [[1, 1, 0, 0], [0, 0, 1, 1], [0, 0, 1, 1]]
+        [[0, 0, 1, 1], [0, 0, 1, 1], [1, 1, 0, 0]]
     """
     _, inverse = np.unique(groups, return_inverse=True)
     members = [np.flatnonzero(inverse == group) for group in range(inverse.max() + 1)]
-    if design == "constant":
-        of_group = labels[[rows[0] for rows in members]]
-        dealt: Ints = rng.permuted(np.tile(of_group, (n_draws, 1)), axis=1)[:, inverse]
-        return dealt
     draws = np.tile(labels, (n_draws, 1))
     if design == "balanced":
         for rows in members:
@@ -187,8 +189,9 @@ def permute_labels(labels: Ints, groups: Ints, design: Design, n_draws: int, rng
             draws[:, rows] = names[:, labels[rows]]
         return draws
     _trade_blocks(draws, members, rng)
-    for rows in members:
-        draws[:, rows] = rng.permuted(draws[:, rows], axis=1)
+    if design == "mixed":
+        for rows in members:
+            draws[:, rows] = rng.permuted(draws[:, rows], axis=1)
     return draws
 
 

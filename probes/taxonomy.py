@@ -65,6 +65,8 @@ def parse_survey(table: Mapping[str, Any]) -> Survey:
         raise ProbeError(f"data/taxonomy.yaml: families are {sorted(table['families'])}, needed: {', '.join(FAMILIES)}")
     lines = {**table["families"], **table["features"]}
     for name, line in lines.items():
+        if missing := [key for key in ("phases", "cells") if key not in line]:
+            raise ProbeError(f"data/taxonomy.yaml: {name}: missing {', '.join(missing)}; a list that may be empty")
         if unknown := [phase for phase in line["phases"] if phase not in phases]:
             raise ProbeError(f"data/taxonomy.yaml: {name}: unknown phase {unknown[0]!r}; known: {', '.join(phases)}")
         if line.get("family", name) not in FAMILIES:
@@ -176,7 +178,7 @@ def specialisation(margins: Mapping[str, float], n_families: int) -> float | Non
     if n_families < 2 or total <= 0:
         return None
     entropy = -sum(margin / total * math.log(margin / total) for margin in margins.values() if margin > 0)
-    return 1 - entropy / math.log(n_families)
+    return max(0.0, 1 - entropy / math.log(n_families))  # rounding may fall below 0
 
 
 def _classify(passed: pd.DataFrame, probed: list[str]) -> dict[str, Any]:
@@ -184,7 +186,7 @@ def _classify(passed: pd.DataFrame, probed: list[str]) -> dict[str, Any]:
     share = passed["margin"] / (1 - passed["majority"])
     margins = {family: float(share[passed["family"] == family].max()) for family in families}
     rung = int(passed["rung"].max()) if len(passed) else 0
-    phases = sorted({phase for phases in passed["phase"] for phase in phases.split(";")})
+    phases = sorted({phase for phases in passed["phase"] for phase in phases.split(";") if phase})
     return {
         "label": families[0] if len(families) == 1 else "polyfunctional" if families else "unassigned",
         "family": ";".join(families),

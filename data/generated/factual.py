@@ -25,7 +25,7 @@ MENTIONS = (
     "The company has opened an office in {place}.",
     "I sent a postcard to my friends in {place}.",
 )
-ROWS_PER_REGION_AND_KEY = 14  # as many as the smallest region, Oceania, has countries
+COUNTRIES_PER_REGION = 14  # all of the smallest region, Oceania
 
 # The same claim in six orders and four endings; a pair of countries takes four of the 24 for all its statements.
 CLAIMS = (
@@ -43,7 +43,8 @@ CLAIMS_PER_PAIR = 4
 def country_continent() -> pd.DataFrame:
     """Return sentences that mention a country or its capital, read at the name for its UN M49 region.
 
-    Every region has 280 rows and meets each template equally often, so small regions repeat their countries more.
+    Every region has equally many countries and every country meets every template: were the countries of one region
+    to stand in more sentences than those of another, their number of sentences would tell the region.
 
     Example:
         >>> frame = country_continent()
@@ -53,12 +54,12 @@ def country_continent() -> pd.DataFrame:
         >>> row["text"], row["text"][row["start"] : row["end"]]
         ('My cousin moved to Algeria last year.', 'Algeria')
     """
+    slots = list(product(range(len(MENTIONS)), ("country", "capital")))
     rows: list[Row] = []
     for countries in _regions([row for row in _countries() if _has_neutral_name(row)]):
-        for key, (number, slot) in enumerate(product(range(len(MENTIONS)), ("country", "capital"))):
-            first = key * ROWS_PER_REGION_AND_KEY
-            for index in range(first, first + ROWS_PER_REGION_AND_KEY):
-                rows.append(_mention_row(countries[index % len(countries)], number, slot))
+        # evenly spaced in a table sorted by subregion, so that each subregion keeps its share
+        chosen = [countries[i * len(countries) // COUNTRIES_PER_REGION] for i in range(COUNTRIES_PER_REGION)]
+        rows += [_mention_row(row, number, slot) for row, (number, slot) in product(chosen, slots)]
     return pd.DataFrame(rows, columns=COLUMNS)
 
 

@@ -1,9 +1,10 @@
 """Stage `probe@<model>-<dataset>`: activations and labels in, the evidence on every head out."""
 
 import argparse
+import itertools
 import json
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -26,6 +27,9 @@ from probes.intervals import cluster_bootstrap
 from probes.metrics import auroc, balanced_accuracy, correctness, information_bits, majority
 from probes.null import MaxNull, max_statistic_null
 from probes.table import head_name, heads_table
+
+STACK_BYTES = 256 * 2**20  # z held in memory at once
+MOVABLE = 0.9  # share of labels that the null has to be able to move
 
 
 @dataclass(frozen=True)
@@ -124,9 +128,20 @@ def _read_cell(data: Path, model: str, dataset: str) -> Cell:
     )
 
 
-def _z(cell: Cell, layer: int, device: torch.device) -> torch.Tensor:
-    """Return z of one layer, (n_heads, n_examples, d_head) float32."""
-    return torch.from_numpy(np.array(read_array(cell.folder, z_name(layer)))).transpose(0, 1).to(device)
+def _stacks(cell: Cell, device: torch.device) -> Iterator[tuple[list[int], torch.Tensor]]:
+    """Yield neighbouring layers with heads of one width, as many as fit, and their z, (n_heads, n_examples, d_head).
+
+    Many heads at once make few large matrix products of many small ones.
+    """
+    widths = cell.manifest["d_head"]
+    bytes_a_layer = max(4 * len(cell.rows) * n * d for n, d in zip(cell.manifest["n_heads"], widths, strict=True))
+    for _, same in itertools.groupby(range(len(widths)), key=widths.__getitem__):
+        layers = list(same)
+        size = max(1, STACK_BYTES // bytes_a_layer)
+        for start in range(0, len(layers), size):
+            stack = layers[start : start + size]
+            z = np.concatenate([read_array(cell.folder, z_name(layer)) for layer in stack], axis=1)
+            yield stack, torch.from_numpy(z).transpose(0, 1).to(device)
 
 
 def _probe_layers(cell: Cell, labels: np.ndarray, settings: ProbeParams, title: str) -> list[HeadProbes]:
@@ -134,8 +149,13 @@ def _probe_layers(cell: Cell, labels: np.ndarray, settings: ProbeParams, title: 
     target = torch.from_numpy(labels).to(device)
     folds = torch.from_numpy(np.array(cell.rows["fold"], dtype=np.int64)).to(device)
     strengths = torch.tensor(settings.c_grid, dtype=torch.float64, device=device)
-    numbers = tqdm(range(cell.manifest["n_layers"]), desc=title, unit="layer", disable=None)
-    return [probe_heads(_z(cell, n, device), target, folds, len(cell.classes), strengths).cpu() for n in numbers]
+    probed: list[HeadProbes] = []
+    with tqdm(total=cell.manifest["n_layers"], desc=title, unit="layer", disable=None) as bar:  # quiet off a terminal
+        for layers, z in _stacks(cell, device):
+            probes = probe_heads(z, target, folds, len(cell.classes), strengths).cpu()
+            probed += probes.split([cell.manifest["n_heads"][layer] for layer in layers])
+            bar.update(len(layers))
+    return probed
 
 
 def _groups(cell: Cell) -> np.ndarray:
@@ -144,7 +164,7 @@ def _groups(cell: Cell) -> np.ndarray:
 
 def _null(cell: Cell, labels: np.ndarray, settings: ProbeParams) -> MaxNull:
     device = choose_device(settings.device)
-    layers = (_z(cell, n, device) for n in range(cell.manifest["n_layers"]))
+    layers = (z for _, z in _stacks(cell, device))
     middle = settings.c_grid[len(settings.c_grid) // 2]
     folds = np.array(cell.rows["fold"], dtype=np.int64)
     return max_statistic_null(layers, labels, _groups(cell), folds, middle, settings.permutations, settings.seed)
@@ -204,6 +224,7 @@ def _summary(cell: Cell, table: pd.DataFrame, null: MaxNull, layers: list[HeadPr
         "null": {
             "permutations": len(null.best),
             "design": null.design,
+            "movable": null.movable,
             "best_expected": float(null.best.mean()),
             "best_observed": float(null.observed.max()),
         },
@@ -212,6 +233,7 @@ def _summary(cell: Cell, table: pd.DataFrame, null: MaxNull, layers: list[HeadPr
             for place, count in zip(_places(cell), unsolved, strict=True)
             if count
         ],
+        "warnings": _warnings(null),
         "extraction": {
             name: cell.manifest[name]
             for name in (
@@ -220,6 +242,21 @@ def _summary(cell: Cell, table: pd.DataFrame, null: MaxNull, layers: list[HeadPr
             )
         },
     }
+
+
+def _warnings(null: MaxNull) -> list[str]:
+    warnings = []
+    if null.movable < MOVABLE:
+        warnings.append(
+            f"the permutation null can move the labels of {null.movable:.0%} of the examples only, since groups trade "
+            "with groups of their size: its p-values are too large; make the groups equally large"
+        )
+    if null.design == "mixed":
+        warnings.append(
+            "groups hold classes in different shares: the p-values assume that the examples of a group are alike but "
+            "for their label; a group with one label, or with every class equally often, needs no such assumption"
+        )
+    return warnings
 
 
 def _write(folder: Path, cell: Cell, layers: list[HeadProbes], table: pd.DataFrame, summary: dict[str, Any]) -> None:

@@ -227,6 +227,14 @@ def test_places_are_read_without_their_article_and_never_name_their_region():
     assert frame.groupby("control_key")["label"].value_counts().eq(14).all()
 
 
+def test_every_country_stands_in_as_many_sentences_and_every_region_has_as_many_countries():
+    frame = FRAMES["country_continent"]
+    assert frame.groupby("group").size().unique().tolist() == [20]
+    assert frame.groupby("label")["group"].nunique().unique().tolist() == [14]
+    subregions = words("countries").set_index("country").loc[frame["group"].unique(), ["region", "subregion"]]
+    assert subregions.groupby("region")["subregion"].nunique().min() >= 2  # spread, not the first of the table
+
+
 def test_statements_are_true_exactly_when_labelled_so():
     frame, table = FRAMES["capital_truth"], words("countries").set_index("country")
     assert (frame["start"] == 0).all() and (frame["end"] == frame["text"].str.len()).all()

@@ -1,0 +1,190 @@
+"""From characters to tokens, over four kinds of tokenizer: the token read holds the character it should."""
+
+from collections.abc import Callable
+from itertools import accumulate
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from transformers import ByT5Tokenizer
+
+from pipeline.align import TokenizedTexts, check_context, tokenize, tokens_touching
+from pipeline.errors import PipelineError
+
+# What each tokenizer can spell: letters, pieces that merge, characters of 2 to 4 bytes, runs of spaces anywhere.
+PARTS = {
+    "wordpiece": ["cat", "cats", "the", "running", "un", "x", " ", "  "],
+    "byte_level": ["cat", " cat", "the", " the", "é", "ß", "漢字", "😀", "\u0301", "x", "\n", " "],
+    "metaspace": ["cat", " cat", " the", "é", "ß", "漢字", "😀", "ing", "x", " ", "  "],
+    "characters": ["cat", "é", "ß", "漢字", "😀", "?", " ", "  "],
+}
+Spelled = tuple[str, int, int]
+
+
+@pytest.fixture(scope="module", params=[(kind, specials) for kind in PARTS for specials in (True, False)])
+def case(request: pytest.FixtureRequest, tokenizer_of: Callable[..., Any]) -> tuple[str, bool, Any]:
+    """Kind of tokenizer, whether it puts special tokens around the text, and the tokenizer."""
+    kind, specials = request.param
+    return kind, specials, tokenizer_of(kind, specials=specials)
+
+
+@st.composite
+def spans(draw: st.DrawFn, kind: str) -> Spelled:
+    """A text and a span in it that ends in a character that is not blank."""
+    text = "".join(draw(st.lists(st.sampled_from(PARTS[kind]), min_size=1, max_size=8)))
+    if not text.strip():
+        text += "x" if kind != "characters" else "?"
+    last = draw(st.sampled_from([i for i, character in enumerate(text) if character.strip()]))
+    return text, draw(st.integers(0, last)), last + 1
+
+
+def _spelled(kind: str, text: str, end: int) -> int:
+    """How many symbols of the tokens spell text[:end]: told from the text alone, without offsets."""
+    if kind == "wordpiece":
+        return len(text[:end].replace(" ", ""))
+    if kind == "byte_level":
+        return len(text[:end].encode())
+    if kind == "metaspace":
+        return end + (not text.startswith(" "))  # a word mark is put in front
+    return end
+
+
+def _lengths(kind: str, tokens: list[str]) -> list[int]:
+    if kind == "characters":
+        return [1] * len(tokens)  # [UNK] stands for one character too
+    return [len(token.removeprefix("##")) for token in tokens]
+
+
+def _covering(kind: str, tokens: list[str], symbol: int) -> int:
+    """Index of the token that spells the symbol with this number, counted from 1."""
+    return next(i for i, reached in enumerate(accumulate(_lengths(kind, tokens))) if reached >= symbol)
+
+
+@given(data=st.data())
+@settings(max_examples=150, deadline=None, derandomize=True)
+def test_the_token_read_covers_the_last_character_of_the_span(case: tuple[str, bool, Any], data: st.DataObject) -> None:
+    kind, specials, tokenizer = case
+    text, start, end = data.draw(spans(kind))
+    tokens = tokenize(tokenizer, ["e"], [text], [(start, end)], "span")
+    own = tokenizer.convert_ids_to_tokens(tokens.ids[0])[specials : len(tokens.ids[0]) - specials]
+    assert tokens.last[0] == specials + _covering(kind, own, _spelled(kind, text, end))
+    assert tokens.first[0] == tokens.last[0]
+
+
+@given(data=st.data())
+@settings(max_examples=60, deadline=None, derandomize=True)
+def test_the_whole_text_is_read_without_special_tokens(case: tuple[str, bool, Any], data: st.DataObject) -> None:
+    kind, specials, tokenizer = case
+    text = data.draw(spans(kind))[0].rstrip()
+    mean = tokenize(tokenizer, ["e"], [text], [(0, len(text))], "mean")
+    last = tokenize(tokenizer, ["e"], [text], [(0, len(text))], "last")
+    ids = mean.ids[0]
+    assert (mean.first[0], mean.last[0]) == (specials, len(ids) - 1 - specials)
+    assert (last.first[0], last.last[0]) == (mean.last[0], mean.last[0])
+    outside = tokenizer.convert_ids_to_tokens([*ids[: mean.first[0]], *ids[mean.last[0] + 1 :]])
+    assert outside == (["[CLS]", "[SEP]"] if specials else [])
+
+
+def test_a_character_of_several_tokens_is_read_at_its_last_one(tokenizer_of: Callable[..., Any]) -> None:
+    tokenizer = tokenizer_of("byte_level", specials=True)
+    tokens = tokenize(tokenizer, ["e"], ["x😀y"], [(1, 2)], "span")
+    assert len(tokens.ids[0]) == 8  # [CLS], x, 4 bytes, y, [SEP]
+    assert tokens.last[0] == 5
+
+
+@pytest.mark.parametrize(("kind", "first"), [("byte_level", 2), ("metaspace", 2), ("wordpiece", 2)])
+def test_a_token_that_begins_with_a_space_is_read_with_its_word(
+    kind: str, first: int, tokenizer_of: Callable[..., Any]
+) -> None:
+    tokens = tokenize(tokenizer_of(kind, specials=True), ["e"], ["the cat"], [(4, 7)], "mean")
+    own = tokenizer_of(kind, specials=True).convert_ids_to_tokens(tokens.ids[0])
+    assert own[tokens.first[0] : tokens.last[0] + 1] == [own[first]]
+    assert own[first].lstrip("Ġ▁") == "cat"
+
+
+def test_a_span_reads_its_last_token_and_mean_all_of_them(tokenizer_of: Callable[..., Any]) -> None:
+    tokenizer = tokenizer_of("wordpiece", specials=True)
+    texts, inner = ["the running cats"] * 2, [(4, 11), (12, 15)]  # run ##n ##ing | cat, the ##s left out
+    span = tokenize(tokenizer, ["a", "b"], texts, inner, "span")
+    mean = tokenize(tokenizer, ["a", "b"], texts, inner, "mean")
+    assert (span.first.tolist(), span.last.tolist()) == ([4, 5], [4, 5])
+    assert (mean.first.tolist(), mean.last.tolist()) == ([2, 5], [4, 5])
+    assert mean.last.dtype == np.int64
+
+
+def test_truncation_and_padding_that_come_with_a_tokenizer_are_not_applied(tokenizer_of: Callable[..., Any]) -> None:
+    tokenizer = tokenizer_of("wordpiece", specials=True, limit=4)
+    tokenizer.backend_tokenizer.enable_truncation(4)
+    tokenizer.backend_tokenizer.enable_padding(length=12)
+    tokens = tokenize(tokenizer, ["a", "b"], ["the cat", "the cat the cat"], [(0, 7), (0, 15)], "last")
+    assert [len(ids) for ids in tokens.ids] == [4, 6]
+
+
+def test_a_tokenizer_without_offsets_is_refused() -> None:
+    with pytest.raises(PipelineError, match=r"ByT5Tokenizer gives no character offsets.*tokenizer\.json"):
+        tokenize(ByT5Tokenizer(), ["e"], ["cat"], [(0, 3)], "last")
+
+
+def test_an_unknown_readout_is_refused(tokenizer_of: Callable[..., Any]) -> None:
+    with pytest.raises(PipelineError, match="readout: 'first' is not one of last, span, mean"):
+        tokenize(tokenizer_of("wordpiece", specials=True), ["e"], ["cat"], [(0, 3)], "first")
+
+
+def test_rows_whose_span_no_token_touches_are_named(tokenizer_of: Callable[..., Any]) -> None:
+    tokenizer = tokenizer_of("wordpiece", specials=True)  # it drops blanks
+    rows = [f"e{i}" for i in range(8)]
+    lost = [(3, 4)] * 6
+    tokenize(tokenizer, rows[:2], ["the cat"] * 2, [(0, 3), (4, 7)], "span")
+    with pytest.raises(
+        PipelineError, match=r"^6 examples have a span .*, first e1, e2, e3, e4, e5; the tokenizer drops"
+    ):
+        tokenize(tokenizer, rows, ["the cat"] * 8, [(0, 3), *lost, (4, 7)], "span")
+
+
+def test_tokens_that_touch_share_a_character() -> None:
+    offsets = [(0, 0), (0, 3), (3, 5), (4, 4), (6, 9), (0, 0)]  # specials at both ends, an empty token at 3
+    assert tokens_touching(offsets, 0, 3) == (1, 1)
+    assert tokens_touching(offsets, 2, 4) == (1, 2)
+    assert tokens_touching(offsets, 3, 5) == (2, 2)
+    assert tokens_touching(offsets, 0, 9) == (1, 4)
+    assert tokens_touching(offsets, 5, 6) is None
+    assert tokens_touching(offsets, 9, 10) is None
+
+
+def _tokens(lengths: list[int]) -> TokenizedTexts:
+    ends = np.array(lengths) - 1
+    return TokenizedTexts([list(range(length)) for length in lengths], ends, ends)
+
+
+def test_texts_longer_than_the_context_are_named_with_their_length() -> None:
+    rows = [f"e{i}" for i in range(9)]
+    message = (
+        r"^7 of 9 texts have more tokens than the model's context of 4, first "
+        r"e1 \(5\), e2 \(6\), e3 \(7\), e4 \(8\), e5 \(9\); shorten them, or write `too_long: drop`"
+    )
+    with pytest.raises(PipelineError, match=message):
+        check_context(rows, _tokens([4, 5, 6, 7, 8, 9, 10, 11, 3]), 4, "error")
+
+
+@pytest.mark.parametrize("too_long", ["error", "drop"])
+@pytest.mark.parametrize("context", [7, 8, None])
+def test_all_rows_are_kept_where_they_fit(too_long: str, context: int | None) -> None:
+    assert check_context(["a", "b"], _tokens([7, 2]), context, too_long).tolist() == [0, 1]
+
+
+def test_drop_keeps_the_rest_and_refuses_to_keep_nothing() -> None:
+    tokens = _tokens([5, 4, 6, 1])
+    kept = check_context(list("abcd"), tokens, 4, "drop")
+    assert kept.tolist() == [1, 3]
+    left = tokens.keep(kept)
+    assert [len(ids) for ids in left.ids] == [4, 1]
+    assert (left.first.tolist(), left.last.tolist()) == ([3, 0], [3, 0])
+    with pytest.raises(PipelineError, match=r"^4 of 4 texts .* context of 0"):
+        check_context(list("abcd"), tokens, 0, "drop")
+
+
+def test_an_unknown_rule_for_long_texts_is_refused() -> None:
+    with pytest.raises(PipelineError, match="too_long: 'truncate' is not one of error, drop"):
+        check_context(["a"], _tokens([1]), 4, "truncate")

@@ -1,0 +1,147 @@
+"""What is taken for the heads is the heads: their sum is the attention output, and each slice is one head's."""
+
+import copy
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from pipeline import recomposition
+from pipeline.errors import PipelineError
+from pipeline.models import AttentionLayer, LoadedModel, wrap_model
+from pipeline.recomposition import check_recomposition, weight_by_head
+
+Tiny = tuple[str, LoadedModel]
+
+
+@pytest.fixture
+def broken(model_of: Callable[[str], LoadedModel]) -> Callable[[str], LoadedModel]:
+    """A tiny model that a test may change."""
+    return lambda name: copy.deepcopy(model_of(name))
+
+
+def _hook_count(model: LoadedModel) -> int:
+    modules = list(model.body.modules())
+    return sum(len(module._forward_hooks) + len(module._forward_pre_hooks) for module in modules)
+
+
+def _rows_for_columns(layer: AttentionLayer) -> Tensor:
+    """W_O read the wrong way round; square, so no shape gives it away."""
+    weight = layer.projection.weight
+    stacked = weight.T if type(layer.projection).__name__ == "Conv1D" else weight
+    return stacked.reshape(layer.n_heads, layer.d_head, -1)
+
+
+def test_the_heads_sum_to_the_attention_output(tiny: Tiny) -> None:
+    name, model = tiny
+    before = _hook_count(model)  # transformers keeps some of its own
+    check_recomposition(model, name)
+    assert _hook_count(model) == before
+
+
+@pytest.mark.parametrize("slug", ["gpt2", "bert"])
+def test_a_weight_read_the_wrong_way_round_is_caught(
+    slug: str, model_of: Callable[[str], LoadedModel], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(recomposition, "weight_by_head", _rows_for_columns)
+    with pytest.raises(
+        PipelineError, match=r"^mine: layer 0 \(.*\): z does not recompose the attention output, off by"
+    ):
+        check_recomposition(model_of(slug), "mine")
+
+
+def test_w_o_is_split_by_head(model_of: Callable[[str], LoadedModel]) -> None:
+    for slug in ("gpt2", "llama"):
+        layer = model_of(slug).layers[1]
+        z = torch.randn(layer.n_heads, layer.d_head, generator=torch.Generator().manual_seed(0))
+        alone = torch.zeros_like(z)
+        alone[2] = z[2]
+        bias = layer.projection.bias if layer.projection.bias is not None else 0.0
+        expected = layer.projection(alone.reshape(1, 1, -1))[0, 0] - bias
+        # Both are sums of d_head float32 products of size 1.
+        torch.testing.assert_close(z[2] @ weight_by_head(layer)[2], expected, rtol=0, atol=1e-5)
+
+
+def test_a_projection_that_runs_twice_is_caught(broken: Callable[[str], LoadedModel]) -> None:
+    model = broken("bert")
+    dense = model.layers[1].projection
+    model.body.pooler.register_forward_pre_hook(lambda _module, args: _run(dense, args))
+    with pytest.raises(PipelineError, match=r"layer 1 .* ran 2 times in one forward pass, expected once"):
+        check_recomposition(model, "mine")
+
+
+def _run(dense: nn.Module, args: tuple[Tensor, ...]) -> None:
+    dense(args[0])
+
+
+def test_a_projection_that_never_runs_is_caught(broken: Callable[[str], LoadedModel]) -> None:
+    model = broken("gpt2")
+    model.body.h[1].forward = lambda hidden_states, *_args, **_kwargs: hidden_states
+    with pytest.raises(PipelineError, match=r"layer 1 \(h\.1\.attn\.c_proj\): .* ran 0 times"):
+        check_recomposition(model, "mine")
+
+
+def test_a_projection_of_another_shape_than_the_heads_is_caught(model_of: Callable[[str], LoadedModel]) -> None:
+    model = model_of("llama")
+    first, second = model.layers
+    narrow = AttentionLayer(second.name, second.projection, second.block, second.n_heads, second.d_head - 1)
+    with pytest.raises(PipelineError, match=r"layer 1 .* reads \(2, 4, 48\), not \(batch, pos, heads x d_head\)"):
+        check_recomposition(LoadedModel(model.body, (first, narrow), 32, "llama"), "mine")
+
+
+@pytest.mark.parametrize(
+    "tamper", [lambda z: torch.relu(z), lambda z: z * 1.001, lambda z: z + 0.01, lambda z: z * float("nan")]
+)
+def test_an_output_that_is_not_the_projection_is_caught(
+    tamper: Callable[[Tensor], Tensor], broken: Callable[[str], LoadedModel]
+) -> None:
+    model = broken("bert")
+    model.layers[1].projection.register_forward_hook(lambda _module, _args, output: tamper(output))
+    with pytest.raises(PipelineError, match=r"layer 1 .* z does not recompose"):
+        check_recomposition(model, "mine")
+
+
+def test_hooks_are_removed_after_an_error(broken: Callable[[str], LoadedModel]) -> None:
+    model = broken("bert")
+    before = _hook_count(model)
+    model.body.encoder.layer[1].output.forward = lambda *_args: 1 / 0
+    with pytest.raises(ZeroDivisionError):
+        check_recomposition(model, "mine")
+    assert _hook_count(model) == before
+
+
+def _values_by_head(z: Tensor, weights: Tensor) -> Tensor:
+    """The values that `weights` (batch, head, query, key) must have mixed to give z (batch, query, head, d_head)."""
+    return torch.linalg.solve(weights, z.transpose(1, 2))
+
+
+def test_each_slice_is_its_own_head(tiny: Tiny, body_of: Callable[..., Any]) -> None:
+    """The sum over heads comes out right for any split of z, so the split needs a law of its own.
+
+    In layer 0 the value of a token depends on nothing but the token and its place. Two texts that share the tokens at
+    even places must share the values there, when each slice is undone by the attention of its own head; undone by
+    another head's attention, or cut at other places, they do not.
+    """
+    name, _ = tiny
+    # Smaller weights than elsewhere keep the attention from saturating, so that it can be undone: double precision
+    # leaves an error below 1e-11 in every architecture, and a wrong split one above 0.1.
+    model = wrap_model(body_of(name, noise=0.15, attn_implementation="eager", dtype=torch.float64), name)
+    ids = torch.tensor([[3, 4, 5, 6, 7, 8], [3, 14, 5, 16, 7, 18]])
+    layer = model.layers[0]
+    inputs: list[Tensor] = []
+    hook = layer.projection.register_forward_pre_hook(lambda _module, args: inputs.append(args[0]))
+    with torch.inference_mode():
+        weights = model.body(input_ids=ids, output_attentions=True).attentions[0].double()
+    hook.remove()
+    z = inputs[0].reshape(*ids.shape, layer.n_heads, layer.d_head)
+
+    def disagreement(split: Tensor, attention: Tensor) -> float:
+        values = _values_by_head(split, attention)[:, :, ::2]
+        return ((values[0] - values[1]).abs().max() / values.abs().max()).item()
+
+    assert disagreement(z, weights) < 1e-9
+    assert disagreement(z, weights.roll(1, dims=1)) > 0.05
+    interleaved = inputs[0].reshape(*ids.shape, layer.d_head, layer.n_heads).transpose(2, 3)
+    assert disagreement(interleaved, weights) > 0.05

@@ -1,0 +1,263 @@
+"""The parts of the report one by one: cells, colours, references, provenance, excerpts."""
+
+import json
+import math
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+import yaml
+from dvc_render.vega import VegaRenderer
+
+from pipeline.cells import wanted_cells
+from pipeline.errors import PipelineError
+from pipeline.report.dataset_cards import excerpt
+from pipeline.report.method import method_facts
+from pipeline.report.overview import phase_name, sentence
+from pipeline.report.provenance import code_commit, code_dirty, library_versions, lock_hash
+from pipeline.report.references import ENTRY_KEY, bibliography, dataset_entries, escape
+from pipeline.report.results import Atlas, ModelResults, model_identity, probe_titles, split_values, with_numbers
+from pipeline.report.scale import QUANTITIES, STEPS, domain, palette, step
+
+ACCURACY, P_VALUE = QUANTITIES[0], QUANTITIES[-1]
+
+
+def make_cells(root: Path, *names: str) -> Path:
+    for name in names:
+        (root / name).mkdir(parents=True)
+        (root / name / "file").write_text("")
+    return root
+
+
+def test_cells_come_in_the_order_wanted(tmp_path: Path) -> None:
+    root = make_cells(tmp_path, "a", "b")
+    assert wanted_cells(root, ["b", "a"], "dataset") == [root / "b", root / "a"]
+
+
+def test_files_hidden_and_empty_folders_are_no_cells(tmp_path: Path) -> None:
+    root = make_cells(tmp_path, "a", ".cache")
+    (root / ".gitignore").write_text("")
+    (root / "removed").mkdir()
+    (root / "removed/.gitignore").write_text("")
+    assert wanted_cells(root, ["a"], "dataset") == [root / "a"]
+    with pytest.raises(PipelineError, match="no results for dataset 'removed'"):
+        wanted_cells(root, ["a", "removed"], "dataset")
+
+
+def test_a_missing_folder_misses_every_cell(tmp_path: Path) -> None:
+    with pytest.raises(PipelineError, match=r"no results for model 'a', 'b', 'c', 'd', 'e' and 1 more"):
+        wanted_cells(tmp_path / "nothing", "abcdef", "model")
+
+
+def test_the_command_against_leftovers_is_quoted(tmp_path: Path) -> None:
+    root = make_cells(tmp_path / "a b", "old", "new", "older")
+    with pytest.raises(PipelineError, match=rf"`rm -r '{root}/old' '{root}/older'`"):
+        wanted_cells(root, ["new"], "dataset")
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [(0.4, 0), (0.5, 0), (0.5 + 0.5 / STEPS, 1), (0.99, STEPS - 1), (1.0, STEPS - 1), (2.0, STEPS - 1)],
+)
+def test_steps_split_the_scale_evenly(value: float, expected: int) -> None:
+    assert step(value, 0.5, 1.0) == expected
+
+
+def test_p_values_run_down_a_logarithmic_scale() -> None:
+    assert [step(p, 1.0, 0.0001, log=True) for p in (1.0, 0.0099, 0.0001, 0.0)] == [0, 8, 15, 15]
+
+
+def test_the_scale_starts_at_majority_and_does_not_blow_up_noise() -> None:
+    assert domain(ACCURACY, [0.5, 0.52, math.nan], 0.5, 2) == (0.5, pytest.approx(0.6))
+    assert domain(ACCURACY, [0.5, 0.9], 0.5, 2) == (0.5, 0.9)
+    assert domain(QUANTITIES[1], [0.9], 0.5, 4) == (0.25, 0.9)
+    assert domain(P_VALUE, [1.0, 0.5], 0.5, 2) == (1.0, 0.01)
+
+
+def test_every_colour_carries_readable_ink() -> None:
+    def luminance(colour: str) -> float:
+        parts = [int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)]
+        linear = [part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts]
+        return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+    lights = [luminance(entry["fill"]) for entry in palette()]
+    assert lights == sorted(lights)
+    for entry, light in zip(palette(), lights, strict=True):
+        dark, bright = sorted([light, luminance(entry["ink"])])
+        assert (bright + 0.05) / (dark + 0.05) >= 4.5
+
+
+def scores(control: float | None) -> pd.DataFrame:
+    return pd.DataFrame({"control_accuracy": [control]}, dtype=float)
+
+
+def small_atlas(citations: dict[str, str | None], control: float | None = None) -> Atlas:
+    cards = {dataset: {"feature": dataset, "citation": citation} for dataset, citation in citations.items()}
+    model = ModelResults("m", scores(control), {}, pd.DataFrame(), pd.DataFrame(), {})
+    return Atlas({}, cards, (model,))
+
+
+def test_a_bibtex_entry_is_taken_as_it_is() -> None:
+    given = "@article{x,\n  title = {T_x & {Y}},\n}"
+    assert dataset_entries("d", f"\n{given}\n") == [given]
+    assert dataset_entries("d", f"{given}\n\n@book{{y, title={{Z}}}}") == [given, "@book{y, title={Z}}"]
+
+
+def test_plain_words_become_a_note_with_balanced_braces() -> None:
+    (entry,) = dataset_entries("my_data", "A {b_c & 50% ~\n of $1 #2 \\x")
+    note = r"A \textbraceleft{}b\_c \& 50\% \textasciitilde{} of \$1 \#2 \textbackslash{}x"
+    assert entry == f"@misc{{my_data,\n  note = {{{note}}},\n}}"
+    assert escape("}").count("{") == escape("}").count("}")
+    assert dataset_entries("my_data", "@ the office, no BibTeX")[0].startswith("@misc{my_data,")
+    assert dataset_entries("my_data", "  ") == []
+
+
+def test_keys_are_unique_whatever_the_datasets_cite() -> None:
+    same, other = "@misc{k, title = {One}}", "@misc{K, title = {Two}}"
+    stolen = "@misc{zheng2024attention, title = {Not the survey}}"
+    bib = bibliography(small_atlas({"a": same, "b": f" {same} ", "c": other, "d": stolen, "e": None}), "unknown")
+    keys = [match[1] for match in ENTRY_KEY.finditer(bib)]
+    assert keys == ["head_atlas", "zheng2024attention", "k", "K_c", "zheng2024attention_d"]
+    assert bib.count("One") == 1
+    assert "Not the survey" in bib
+
+
+@pytest.mark.parametrize(("control", "expected"), [(None, False), (0.5, True)])
+def test_the_control_task_is_cited_only_if_it_was_run(control: float | None, expected: bool) -> None:
+    assert ("hewitt2019designing" in bibliography(small_atlas({}, control), "abc")) is expected
+
+
+def test_the_software_entry_names_the_commit() -> None:
+    assert "Code commit abc" in bibliography(small_atlas({}), "abc")
+    assert "Code commit" not in bibliography(small_atlas({}), "unknown")
+
+
+def test_the_lock_hash_ignores_the_report_and_the_order() -> None:
+    stages = {"probe@a": {"outs": [{"md5": "1"}]}, "taxonomy@a": {"cmd": "x"}}
+    alone = lock_hash(yaml.safe_dump({"schema": "2.0", "stages": stages}))
+    report = {"report": {"outs": [{"md5": "2"}]}}
+    assert lock_hash(json.dumps({"stages": report | dict(reversed(stages.items()))})) == alone
+    assert lock_hash(json.dumps({"stages": stages | {"probe@a": {}}})) != alone
+    assert lock_hash("schema: '2.0'") == lock_hash("")
+
+
+def test_a_damaged_lock_is_refused() -> None:
+    for text in ("{", "- list"):
+        with pytest.raises(PipelineError, match=r"dvc\.lock: not a lock file"):
+            lock_hash(text)
+
+
+def git(root: Path, *arguments: str) -> None:
+    identity = ["-c", "user.name=a", "-c", "user.email=a@example.org", "-c", "commit.gpgsign=false"]
+    subprocess.run(["git", *identity, *arguments], cwd=root, check=True, capture_output=True)
+
+
+def test_only_commits_to_the_code_count(tmp_path: Path) -> None:
+    assert (code_commit(tmp_path), code_dirty(tmp_path)) == ("unknown", "unknown")
+    git(tmp_path, "init")
+    (tmp_path / "params.yaml").write_text("a: 1\n")
+    assert (code_commit(tmp_path), code_dirty(tmp_path)) == ("unknown", True)
+    git(tmp_path, "add", ".")
+    git(tmp_path, "commit", "-m", "code")
+    first = code_commit(tmp_path)
+    assert len(first) == 40
+    assert code_dirty(tmp_path) is False
+    (tmp_path / "dvc.lock").write_text("stages: {}\n")
+    assert code_dirty(tmp_path) is False
+    git(tmp_path, "add", ".")
+    git(tmp_path, "commit", "-m", "lock")
+    assert code_commit(tmp_path) == first
+    (tmp_path / "params.yaml").write_text("a: 2\n")
+    assert code_dirty(tmp_path) is True
+
+
+def test_without_git_the_code_is_unknown(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", "")
+    assert (code_commit(tmp_path), code_dirty(tmp_path)) == ("unknown", "unknown")
+
+
+def test_versions_come_without_imports() -> None:
+    versions = library_versions()
+    assert {"python", "torch", "dvc"} <= set(versions)
+    assert versions["pandas"] == pd.__version__
+
+
+def model_with(*blocks: dict[str, Any]) -> ModelResults:
+    summaries = {f"d{i}": {"extraction": block} for i, block in enumerate(blocks)}
+    return ModelResults("m", pd.DataFrame(), summaries, pd.DataFrame(), pd.DataFrame(), {})
+
+
+def test_a_model_keeps_what_its_datasets_share() -> None:
+    shared = {"source": "s", "revision": "r", "weights_sha256": "w"}
+    assert model_identity(model_with(shared | {"readout": "span"}, shared | {"readout": "mean"})) == shared
+    with pytest.raises(PipelineError, match="weights_sha256 is v and w"):
+        model_identity(model_with(shared, shared | {"weights_sha256": "v"}))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        (("a keys b", 2, 6), ("a ", "keys", " b")),
+        (("whole", 0, 5), ("whole", "", "")),
+        (("none", None, None), ("none", "", "")),
+        (("bad", 2, 9), ("bad", "", "")),
+        (("x" * 50 + "SPAN" + "y" * 50, 50, 54, 24), ("…" + "x" * 10, "SPAN", "y" * 10 + "…")),
+        (("x" * 50, None, None, 10), ("x" * 10 + "…", "", "")),
+    ],
+)
+def test_excerpts_keep_the_span(arguments: Any, expected: tuple[str, str, str]) -> None:
+    assert excerpt(*arguments) == expected
+
+
+def test_a_feature_may_be_called_null() -> None:
+    table = with_numbers(pd.DataFrame({"feature": ["null"], "layer": ["3"], "stability": [""]}))
+    assert table["feature"][0] == "null"
+    assert table["layer"][0] == 3
+    assert math.isnan(table["stability"][0])
+
+
+def test_two_datasets_of_a_feature_are_told_apart() -> None:
+    cards = {"a": {"feature": "word_sense"}, "b": {"feature": "word_sense"}, "c": {"feature": "tense"}}
+    assert probe_titles(cards) == {"a": "word sense (a)", "b": "word sense (b)", "c": "tense"}
+
+
+def test_phases_are_known_in_every_spelling() -> None:
+    assert phase_name("in_context_identification") == phase_name("ICI") == "In-Context Identification"
+    assert phase_name("something new") == "something new"
+    assert split_values(" a; ;b ") == ["a", "b"]
+
+
+def test_the_sentence_counts_each_kind_once() -> None:
+    heads = pd.DataFrame({"label": ["syntactic", "syntactic", "truth", "polyfunctional", "unassigned"]})
+    assignments = pd.DataFrame({"layer": [0, 0, 0, 0, 0], "head": [0, 1, 2, 3, 3], "rung": [1, 1, 2, 1, 1]})
+    model = ModelResults("m", pd.DataFrame(), {}, heads, assignments, {})
+    assert sentence(model, 6, 0.05) == (
+        "In 4 of 5 heads, a linear probe reads at least one of 6 features better than chance (family-wise p < 0.05): "
+        "3 specialised (2 syntactic, 1 truth) and 1 polyfunctional."
+    )
+
+
+def test_the_method_says_when_a_param_is_not_set() -> None:
+    facts = dict(method_facts(Atlas({"probe": {"permutations": 2000}}, {}, ())))
+    assert facts["Significance"].startswith("2,000 permutations")
+    assert facts["Folds"].startswith("not set folds")
+
+
+PLOT = Path(__file__).parents[2] / ".dvc/plots/heatmap.json"
+
+
+def test_dvc_fills_the_plot_template() -> None:
+    row = {"model": "m", "dataset": "d", "feature": "d", "layer": "0", "head": "1", "label": "L0H1", "accuracy": "0.5"}
+    filled = VegaRenderer(
+        [row | {"rev": "HEAD"}], "heatmap", template=str(PLOT), x="head", y="layer"
+    ).get_filled_template()
+    assert filled["data"]["values"][0]["label"] == "L0H1"
+    assert "DVC_METRIC" not in json.dumps(filled)
+    assert "datum['head']" in json.dumps(filled)
+
+
+def test_the_facets_of_the_plot_are_sorted_by_name() -> None:
+    facet = json.loads(PLOT.read_text(encoding="utf-8"))["facet"]
+    assert "sort" not in facet["row"] | facet["column"]  # `"sort": []`, as in DVC's own, puts maps under wrong names

@@ -1,0 +1,249 @@
+"""The extract stage from its command line to its store, and its failing runs."""
+
+import json
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+import yaml
+from transformers import AutoModel, ByT5Tokenizer
+
+from pipeline import recomposition
+from pipeline.align import tokenize
+from pipeline.checkpoint import ModelEntry, find_checkpoint, weights_sha256
+from pipeline.errors import PipelineError
+from pipeline.heads import array_shapes, capture
+from pipeline.models import load_model, load_tokenizer
+from pipeline.stages import extract
+from pipeline.store import read_array, read_index, read_manifest
+
+PARAMS: dict[str, Any] = {
+    **{"examples": {}, "extract": {"device": "cpu", "batch_tokens": 32}, "probe": {}, "taxonomy": {}, "report": {}},
+    **{"models": {"tiny": {"source": "./model", "revision": "v1"}}, "datasets": {"toy": {}}},
+}
+ROWS = [
+    ("e0", "the cat runs", 4, 7),
+    ("e1", "cats", 0, 4),
+    ("e2", "the running cat is unseen", 4, 11),
+    ("e3", "un", 0, 1),
+    ("e4", "a cat", 2, 5),
+]
+LONG = ("e9", "the cat " * 10, 4, 7)  # 22 tokens; the tokenizer states a limit of 20
+STORE = Path("data/activations/tiny/toy")
+
+
+def _write_texts(rows: list[tuple[str, str, int, int]]) -> None:
+    table = pd.DataFrame(rows, columns=["example_id", "text", "start", "end"])
+    table.to_parquet("data/examples/toy/texts.parquet", index=False)
+
+
+def _write_spec(**changes: Any) -> None:
+    spec = {"feature": "noun_class", "readout": "span", "too_long": "error"} | changes
+    Path("data/specs/toy.yaml").write_text(yaml.safe_dump(spec))
+
+
+def _write_params(section: str, **changes: Any) -> None:
+    Path("params.yaml").write_text(yaml.safe_dump(PARAMS | {section: PARAMS[section] | changes}))
+
+
+@pytest.fixture
+def project(tmp_path: Path, model_folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    shutil.copytree(model_folder, tmp_path / "model")
+    monkeypatch.chdir(tmp_path)
+    for folder in ("data/specs", "data/examples/toy"):
+        Path(folder).mkdir(parents=True)
+    _write_params("extract")
+    _write_spec()
+    _write_texts(ROWS)
+    return tmp_path
+
+
+@pytest.fixture
+def no_model(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is found out without the model must be found out before anybody waits for it to load."""
+    monkeypatch.setattr(AutoModel, "from_pretrained", lambda *_args, **_kwargs: pytest.fail("the model was loaded"))
+
+
+def _run() -> None:
+    extract.main(["tiny", "toy"])
+
+
+def _files(folder: Path) -> dict[str, bytes]:
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+@pytest.mark.usefixtures("project")
+@pytest.mark.parametrize("readout", ["span", "mean"])
+def test_every_row_holds_what_capture_gives_for_its_text_alone(readout: str) -> None:
+    _write_spec(readout=readout)
+    _run()
+    checkpoint = find_checkpoint("tiny", ModelEntry("./model"))
+    model, tokenizer = load_model(checkpoint, "cpu"), load_tokenizer(checkpoint)
+    for row, (example_id, text, start, end) in enumerate(ROWS):
+        tokens = tokenize(tokenizer, [example_id], [text], [(start, end)], readout)
+        expected = capture(model, tokens.ids, torch.from_numpy(tokens.first), torch.from_numpy(tokens.last))
+        assert expected.keys() == array_shapes(model, 1).keys()
+        for name, values in expected.items():
+            # Another batch sums in another order: float32 keeps 5 to 6 digits of numbers of size 10.
+            np.testing.assert_allclose(read_array(STORE, name)[row], values[0].numpy(), rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.usefixtures("project")
+def test_the_index_names_the_example_and_the_token_of_each_row() -> None:
+    _run()
+    index = read_index(STORE)
+    assert index["example_id"].tolist() == ["e0", "e1", "e2", "e3", "e4"]
+    # [CLS] the cat run ##s [SEP] | cat ##s | the run ##n ##ing cat i ##s un ##s ##e ##e ##n | un | a cat
+    assert index["position"].tolist() == [2, 2, 4, 1, 2]
+    assert index["n_tokens"].tolist() == [6, 4, 14, 3, 4]
+
+
+def test_the_manifest_says_what_ran_and_nothing_about_this_machine(project: Path) -> None:
+    _run()
+    assert read_manifest(STORE) == {
+        **{"model": "tiny", "dataset": "toy", "source": "./model", "revision": "v1"},
+        **{"weights_sha256": weights_sha256(Path("model")), "model_type": "bert", "n_layers": 2},
+        **{"n_heads": [4, 4], "d_head": [8, 8], "d_model": 32, "dtype": "float32"},
+        **{"readout": "span", "dropped_too_long": []},
+    }
+    assert str(project) not in (STORE / "manifest.json").read_text()
+
+
+@pytest.mark.usefixtures("project")
+def test_two_runs_give_the_same_bytes_and_leave_nothing_of_the_first() -> None:
+    _run()
+    first = _files(STORE)
+    names = {*(f"{kind}/L0{layer}.npy" for kind in ("z", "residual") for layer in (0, 1)), "residual/final.npy"}
+    assert first.keys() == names | {"embedding.npy", "index.parquet", "manifest.json"}
+    (STORE / "z/L02.npy").touch()  # of a model that had a layer more
+    _run()
+    assert _files(STORE) == first
+
+
+@pytest.mark.usefixtures("project")
+def test_the_batch_budget_changes_no_row() -> None:
+    _run()
+    before = {name: np.load(STORE / name) for name in _files(STORE) if name.endswith(".npy")}
+    _write_params("extract", batch_tokens=1)  # every text alone
+    _run()
+    for name, values in before.items():
+        np.testing.assert_allclose(np.load(STORE / name), values, rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.usefixtures("project")
+def test_texts_that_are_too_long_are_dropped_and_counted_where_the_spec_says_so(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    _write_spec(too_long="drop")
+    _write_texts([ROWS[0], LONG, *ROWS[1:]])
+    _run()
+    assert capsys.readouterr().out == "extract tiny toy: 5 examples, 1 dropped as too long\n"
+    assert read_manifest(STORE)["dropped_too_long"] == ["e9"]
+    with_drop = np.load(STORE / "z/L01.npy")
+    assert read_index(STORE)["example_id"].tolist() == ["e0", "e1", "e2", "e3", "e4"]
+    _write_texts(ROWS)
+    _run()
+    assert np.array_equal(np.load(STORE / "z/L01.npy"), with_drop)
+    assert capsys.readouterr().out == "extract tiny toy: 5 examples, 0 dropped as too long\n"
+
+
+def _edit_config(**changes: Any) -> None:
+    path = Path("model/config.json")
+    path.write_text(json.dumps(json.loads(path.read_text()) | changes))
+
+
+def _only_slow_tokenizer() -> None:
+    Path("model/tokenizer.json").unlink()
+    ByT5Tokenizer().save_pretrained("model")
+    Path("model/vocab.txt").touch()
+
+
+BAD_INPUT: list[tuple[Callable[[], Any], str]] = [
+    (lambda: Path("params.yaml").unlink(), r"^params\.yaml: no such file"),
+    (lambda: _write_params("extract", batch_token=8), r"^params\.yaml: extract: unknown key 'batch_token'"),
+    (lambda: _write_params("extract", batch_tokens=0), r"extract\.batch_tokens: expected at least 1, got 0"),
+    (lambda: _write_params("extract", batch_tokens="8"), r"extract\.batch_tokens: expected int, got '8'"),
+    (lambda: _write_params("extract", device="gpu"), "device: 'gpu' is not one of auto, cpu, cuda, cuda:N"),
+    (lambda: _write_params("models", tiny={"source": "gpt2"}), r"models\.tiny\.revision: .* needs a pinned revision"),
+    (lambda: _write_params("models", tiny={"path": "x"}), r"models\.tiny: unknown key 'path'; allowed: source, rev"),
+    (lambda: _write_params("models", tiny={"source": "./model", "sha256": "0" * 64}), r"models\.tiny\.sha256: the we"),
+    (lambda: Path("model/model.safetensors").unlink(), r"models\.tiny: \./model: no weights"),
+    (lambda: Path("data/specs/toy.yaml").unlink(), r"^data/specs/toy\.yaml: no `readout` .* python -m data\.check"),
+    (lambda: Path("data/specs/toy.yaml").write_text("readout: span"), r"toy\.yaml: .*'too_long'"),
+    (lambda: Path("data/specs/toy.yaml").write_text(""), r"toy\.yaml: no `readout` and `too_long` to be read"),
+    (lambda: Path("data/specs/toy.yaml").write_text("a: [1"), r"toy\.yaml: no `readout` and `too_long` to be read"),
+    (lambda: _write_spec(readout="first"), "readout: 'first' is not one of last, span, mean"),
+    (lambda: _write_spec(too_long="cut"), "too_long: 'cut' is not one of error, drop"),
+    (
+        lambda: Path("data/examples/toy/texts.parquet").unlink(),
+        r"toy/texts\.parquet: no such file; .*examples@toy",
+    ),
+    (lambda: _write_texts([*ROWS, ("e7", "a  b", 1, 3)]), "1 examples have a span that no token touches, first e7"),
+    (lambda: _write_texts([*ROWS, LONG]), r"1 of 6 texts have more tokens .* context of 20, first e9 \(22\)"),
+    (lambda: _edit_config(max_position_embeddings=10), r"1 of 5 texts .* context of 10, first e2 \(14\)"),
+    (lambda: _edit_config(model_type="own"), r"^\./model: config\.json does not name an architecture"),
+    (lambda: Path("model/tokenizer.json").write_text("{"), r"^\./model: the tokenizer does not load"),
+    (_only_slow_tokenizer, "ByT5Tokenizer gives no character offsets"),
+]
+
+
+@pytest.mark.usefixtures("project", "no_model")
+@pytest.mark.parametrize(("spoil", "message"), BAD_INPUT)
+def test_bad_input_is_refused_before_the_model_is_loaded(spoil: Callable[[], Any], message: str) -> None:
+    spoil()
+    with pytest.raises(PipelineError, match=message):
+        _run()
+    assert not STORE.exists()
+
+
+@pytest.mark.usefixtures("project", "no_model")
+def test_good_input_does_load_the_model() -> None:
+    with pytest.raises(pytest.fail.Exception, match="the model was loaded"):
+        _run()
+
+
+@pytest.mark.usefixtures("project")
+def test_a_model_that_fails_its_check_is_refused_and_an_earlier_store_stays(monkeypatch: pytest.MonkeyPatch) -> None:
+    _run()
+    before = _files(STORE)
+    monkeypatch.setattr(recomposition, "weight_by_head", lambda layer: torch.zeros(layer.n_heads, layer.d_head, 32))
+    with pytest.raises(PipelineError, match=r"^\./model: layer 0 .*z does not recompose the attention output"):
+        _run()
+    assert _files(STORE) == before
+
+
+@pytest.mark.usefixtures("project")
+def test_a_run_that_breaks_off_leaves_no_manifest(monkeypatch: pytest.MonkeyPatch) -> None:
+    _run()
+    calls: list[int] = []
+
+    def breaks(*args: Any) -> Any:
+        calls.append(1)
+        if len(calls) == 2:
+            raise KeyboardInterrupt
+        return capture(*args)
+
+    monkeypatch.setattr(extract, "capture", breaks)
+    with pytest.raises(KeyboardInterrupt):
+        _run()
+    assert (STORE / "z/L00.npy").exists()
+    with pytest.raises(PipelineError, match="the extraction did not finish"):
+        read_manifest(STORE)
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("project")
+def test_the_command_ends_with_the_message_alone() -> None:
+    _write_spec(readout="first")
+    root = Path(__file__).parents[2]
+    command = [sys.executable, "-m", "pipeline.stages.extract", "tiny", "toy"]
+    done = subprocess.run(command, env={"PYTHONPATH": str(root)}, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == "error: readout: 'first' is not one of last, span, mean\n"

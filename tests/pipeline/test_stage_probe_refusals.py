@@ -1,0 +1,126 @@
+"""What the probe stage refuses before it computes anything: params, and stores of another version of the data."""
+
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+import yaml
+
+from pipeline.errors import PipelineError
+from pipeline.jsonfile import write_json
+from pipeline.stages.probe import main
+from pipeline.store import finish_store
+
+TOP = Path(__file__).parents[2]
+IDS = ["e0", "e1", "e2"]
+PROBE = {"c_grid": [0.1, 1.0], "permutations": 9, "bootstrap": 9, "confidence": 0.9, "seed": 0, "device": "cpu"}
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Labels of three examples, and an index and a manifest of these, without arrays."""
+    monkeypatch.chdir(tmp_path)
+    folder = tmp_path / "data/examples/toy"
+    folder.mkdir(parents=True)
+    labels = {"example_id": IDS, "label": ["a", "b", "a"], "group": IDS, "control_key": IDS, "fold": [0, 1, 2]}
+    pd.DataFrame(labels).to_parquet(folder / "labels.parquet", index=False)
+    write_json(folder / "card.json", {"feature": "mood", "family": "semantic", "surface": 0.5})
+    write_store(IDS)
+    write_params()
+    return tmp_path
+
+
+def write_store(ids: list[str], dropped: tuple[str, ...] = ()) -> None:
+    folder = Path("data/activations/tiny/toy")
+    folder.mkdir(parents=True, exist_ok=True)
+    manifest = {"model": "tiny", "dataset": "toy", "n_layers": 1, "n_heads": [2], "d_head": [4]}
+    manifest["dropped_too_long"] = list(dropped)
+    finish_store(folder, pd.DataFrame({"example_id": ids, "position": 0, "n_tokens": 1}), manifest)
+
+
+def write_params(**probe: Any) -> None:
+    params = {name: {} for name in ("examples", "extract", "taxonomy", "report")} | {
+        "probe": PROBE | probe,
+        "models": {"tiny": {}},
+        "datasets": {"toy": {}},
+    }
+    Path("params.yaml").write_text(yaml.safe_dump(params), encoding="utf-8")
+
+
+def refused(message: str) -> None:
+    with pytest.raises(PipelineError, match=message):
+        main(["tiny", "toy"])
+    assert not Path("results").exists()
+
+
+def test_an_unfinished_store_is_refused(project: Path) -> None:
+    Path("data/activations/tiny/toy/manifest.json").unlink()
+    refused("tiny/toy: no manifest.json, so the extraction did not finish; run its extract stage again")
+
+
+@pytest.mark.parametrize(
+    ("ids", "dropped", "message"),
+    [
+        (
+            ["x0", "x1", "x2"],
+            (),
+            "6 example ids stand in the store or in labels.parquet alone, first e0, e1, e2, x0, x1;",
+        ),
+        (["e0", "e1"], (), "1 example ids .* first e2; the store is of another version"),
+        (["e0", "e1", "e2", "e3"], (), "1 example ids .* first e3;"),
+        (["e0", "e1", "e2"], ("e9",), "1 example ids .* first e9;"),
+    ],
+)
+def test_a_store_of_other_examples_is_refused(
+    project: Path, ids: list[str], dropped: tuple[str, ...], message: str
+) -> None:
+    write_store(ids, dropped)
+    refused(message)
+
+
+@pytest.mark.parametrize(("ids", "dropped"), [(["e2", "e0", "e1"], ()), (["e0", "e1"], ("e2",))])
+def test_a_store_of_these_examples_is_not_refused_for_them(
+    project: Path, ids: list[str], dropped: tuple[str, ...]
+) -> None:
+    write_store(ids, dropped)
+    refused(r"z/L00.npy: .*No such file")  # past the ids: now the arrays are what is missing
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"c_grid": [1.0, 0.1]}, r"probe.c_grid: expected ascending numbers above 0, got \[1.0, 0.1\]"),
+        ({"c_grid": [0.1, 0.1]}, "probe.c_grid: expected ascending"),
+        ({"c_grid": [0, 1]}, "probe.c_grid: expected ascending"),
+        ({"c_grid": []}, "probe.c_grid: expected a list with at least one entry"),
+        ({"confidence": 1.0}, "probe.confidence: expected a share between 0 and 1, got 1.0"),
+        ({"confidence": 95}, "probe.confidence: expected a share between 0 and 1, got 95.0"),
+        ({"permutations": 0}, "permutations and bootstrap must be at least 1"),
+        ({"bootstrap": 0}, "permutations and bootstrap must be at least 1"),
+        ({"permutations": 9.5}, "probe.permutations: expected int, got 9.5"),
+        ({"permutation": 99}, r"unknown key 'permutation'.*did you mean 'permutations'\?"),
+        ({"device": "tpu"}, "device: 'tpu' is not one of auto, cpu, cuda, cuda:N"),
+    ],
+)
+def test_params_refused(project: Path, changes: dict[str, Any], message: str) -> None:
+    write_params(**changes)
+    refused(message)
+
+
+def test_a_missing_key_is_refused_by_name(project: Path) -> None:
+    params = yaml.safe_load(Path("params.yaml").read_text(encoding="utf-8"))
+    del params["probe"]["seed"]
+    Path("params.yaml").write_text(yaml.safe_dump(params), encoding="utf-8")
+    refused("params.yaml: probe: missing seed")
+
+
+@pytest.mark.slow
+def test_the_process_ends_with_one_line(project: Path) -> None:
+    write_params(c_grid=[1.0, 0.1])
+    command = [sys.executable, "-m", "pipeline.stages.probe", "tiny", "toy"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, env={"PYTHONPATH": str(TOP)})
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == "error: params.yaml: probe.c_grid: expected ascending numbers above 0, got [1.0, 0.1]\n"
