@@ -14,7 +14,7 @@ repro: $(READY)
 	@echo "The report is in results/report/index.html"
 
 test: $(READY)
-	@$(RUN) python -m pytest
+	@$(RUN) python -m pytest --numprocesses auto --dist loadfile
 
 lint: $(READY)
 	@$(RUN) ruff check .

@@ -13,7 +13,7 @@ from torch import Tensor
 from probes.errors import ProbeError
 from probes.logistic import class_log_proba, fit_logistic
 
-BLOCK_BYTES = 256 * 2**20  # working memory for the heads solved together
+BLOCK_BYTES = 32 * 2**20  # working memory for the heads solved together; more spills out of the caches and is slower
 
 
 @dataclass(frozen=True)

@@ -24,21 +24,23 @@ class Survey:
 
     Attributes:
         note: What the mapping is and is not.
-        phases: The survey's phases, in its order.
-        families: Family to its default {"phases": [...], "cells": [...]}.
-        features: Feature to {"family", "phases", "cells"}, where it differs from its family's.
+        phases: The survey's phases, in its order, and the cells of each that a feature may speak for.
+        families: Family to {"cells": [...]}, what its features speak for unless they have a line of their own.
+        features: Feature to {"family": ..., "cells": [...]}, where it differs from its family's.
         not_identifiable: {"head", "phase", "reason"} of heads that no output probe can identify.
     """
 
     note: str
-    phases: tuple[str, ...]
+    phases: dict[str, list[str]]
     families: dict[str, dict[str, Any]]
     features: dict[str, dict[str, Any]]
-    not_identifiable: tuple[dict[str, str], ...]
+    not_identifiable: list[dict[str, str]]
 
     def place(self, feature: str, family: str) -> dict[str, Any]:
-        """Return {"family", "phases", "cells"} of a feature: its own line, else its family's."""
-        return {"family": family, **self.families[family], **self.features.get(feature, {})}
+        """Return {"family", "phases", "cells"} of a feature: its own line, else its family's; phases are its cells'."""
+        line = {"family": family, **self.families[family], **self.features.get(feature, {})}
+        phases = [phase for phase, cells in self.phases.items() if set(cells) & set(line["cells"])]
+        return {"family": line["family"], "phases": phases, "cells": line["cells"]}
 
 
 def parse_survey(table: Mapping[str, Any]) -> Survey:
@@ -48,30 +50,35 @@ def parse_survey(table: Mapping[str, Any]) -> Survey:
         table: The mapping file as read from YAML.
 
     Raises:
-        ProbeError: If a key is missing, or a phase or family is not one of those known.
+        ProbeError: If a key is missing, or a cell or family is not one of those known.
 
     Example:
-        >>> empty = {"phases": ["P"], "cells": []}
-        >>> survey = parse_survey({"note": "", "phases": ["P"], "families": dict.fromkeys(FAMILIES, empty),
+        >>> families = dict.fromkeys(FAMILIES, {"cells": ["C"]})
+        >>> survey = parse_survey({"note": "", "phases": {"P": ["C"], "Q": ["D"]}, "families": families,
         ...                        "features": {}, "not_identifiable": []})
         >>> survey.place("new_feature", "semantic")
-        {'family': 'semantic', 'phases': ['P'], 'cells': []}
+        {'family': 'semantic', 'phases': ['P'], 'cells': ['C']}
     """
     needed = ("note", "phases", "families", "features", "not_identifiable")
     if missing := [key for key in needed if key not in table]:
         raise ProbeError(f"data/taxonomy.yaml: missing {', '.join(missing)}; needed: {', '.join(needed)}")
-    phases = tuple(table["phases"])
     if set(table["families"]) != set(FAMILIES):
         raise ProbeError(f"data/taxonomy.yaml: families are {sorted(table['families'])}, needed: {', '.join(FAMILIES)}")
-    lines = {**table["families"], **table["features"]}
-    for name, line in lines.items():
-        if missing := [key for key in ("phases", "cells") if key not in line]:
-            raise ProbeError(f"data/taxonomy.yaml: {name}: missing {', '.join(missing)}; a list that may be empty")
-        if unknown := [phase for phase in line["phases"] if phase not in phases]:
-            raise ProbeError(f"data/taxonomy.yaml: {name}: unknown phase {unknown[0]!r}; known: {', '.join(phases)}")
-        if line.get("family", name) not in FAMILIES:
-            raise ProbeError(f"data/taxonomy.yaml: {name}: unknown family {line.get('family')!r}; known: {FAMILIES}")
-    return Survey(table["note"], phases, table["families"], table["features"], tuple(table["not_identifiable"]))
+    known = {cell for cells in table["phases"].values() for cell in cells}
+    for name, line in {**table["families"], **table["features"]}.items():
+        _check_line(
+            f"data/taxonomy.yaml: {name}", {"family": None if name in table["features"] else name, **line}, known
+        )
+    return Survey(**{key: table[key] for key in needed})
+
+
+def _check_line(place: str, line: Mapping[str, Any], known: set[str]) -> None:
+    if "cells" not in line:
+        raise ProbeError(f"{place}: missing cells; a list, empty or of: {', '.join(sorted(known))}")
+    if unknown := [cell for cell in line["cells"] if cell not in known]:
+        raise ProbeError(f"{place}: no phase has the cell {unknown[0]!r}; known: {', '.join(sorted(known))}")
+    if line["family"] not in FAMILIES:
+        raise ProbeError(f"{place}: unknown family {line['family']!r}; known: {', '.join(FAMILIES)}")
 
 
 def decide_rungs(heads: pd.DataFrame, alpha: float) -> pd.Series:
@@ -101,8 +108,8 @@ def assign(heads: pd.DataFrame, survey: Survey, alpha: float) -> pd.DataFrame:
         ProbeError: If the spec of a feature and the mapping disagree on its family.
 
     Example:
-        >>> empty = {"phases": ["P"], "cells": ["C"]}
-        >>> survey = parse_survey({"note": "", "phases": ["P"], "families": dict.fromkeys(FAMILIES, empty),
+        >>> families = dict.fromkeys(FAMILIES, {"cells": ["C"]})
+        >>> survey = parse_survey({"note": "", "phases": {"P": ["C"]}, "families": families,
         ...                        "features": {}, "not_identifiable": []})
         >>> rows = pd.DataFrame({"model": "m", "layer": 0, "head": [0, 1], "feature": "f", "dataset": "d",
         ...                      "family": "semantic", "p_value": [0.01, 0.2], "accuracy": [0.7, 0.5],
@@ -110,9 +117,9 @@ def assign(heads: pd.DataFrame, survey: Survey, alpha: float) -> pd.DataFrame:
         >>> assign(rows, survey, 0.05)[["name", "feature", "phase", "cell", "rung"]].values.tolist()
         [['L0H0', 'f', 'P', 'C', 1]]
     """
-    pairs = heads[["feature", "family"]].drop_duplicates().itertuples(index=False)
+    pairs = list(heads[["feature", "family"]].drop_duplicates().itertuples(index=False, name=None))
     places = {feature: survey.place(feature, family) for feature, family in pairs}
-    for feature, family in heads[["feature", "family"]].drop_duplicates().itertuples(index=False):
+    for feature, family in pairs:
         if places[feature]["family"] != family:
             raise ProbeError(
                 f"data/taxonomy.yaml: {feature} is {places[feature]['family']}, its dataset's spec says {family}; "
@@ -177,7 +184,8 @@ def specialisation(margins: Mapping[str, float], n_families: int) -> float | Non
     total = sum(margins.values())
     if n_families < 2 or total <= 0:
         return None
-    entropy = -sum(margin / total * math.log(margin / total) for margin in margins.values() if margin > 0)
+    shares = [share for share in (margin / total for margin in margins.values()) if share > 0]
+    entropy = -sum(share * math.log(share) for share in shares)
     return max(0.0, 1 - entropy / math.log(n_families))  # rounding may fall below 0
 
 

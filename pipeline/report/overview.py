@@ -13,10 +13,6 @@ PHASES = {
     "Latent Reasoning": "puts together what was recalled and what was identified",
     "Expression Preparation": "turns the outcome towards what is said next",
 }
-PHASE_CODES = {"kr": "Knowledge Recalling", "ici": "In-Context Identification"} | {
-    "lr": "Latent Reasoning",
-    "ep": "Expression Preparation",
-}
 
 
 def sentence(model: ModelResults, n_features: int, alpha: float | None) -> str:
@@ -107,35 +103,22 @@ def phase_cards(model: ModelResults) -> list[dict[str, Any]]:
     Args:
         model: Results of the model.
     """
-    heads = Counter(
-        phase for cell in model.heads["phase"] for phase in {phase_name(part) for part in split_values(cell)}
-    )
-    cells = _cells_by_phase(model)
+    heads = Counter(phase for phases in model.heads["phase"] for phase in split_values(phases))
+    cells = _cell_counts(model)
     return [
-        {"name": name, "does": does, "count": heads[name], "cells": cells.get(name, [])}
-        for name, does in PHASES.items()
+        {"name": name, "does": PHASES.get(name, ""), "count": heads[name], "cells": _most_first(candidates, cells)}
+        for name, candidates in model.taxonomy["phases"].items()
     ]
 
 
-def _cells_by_phase(model: ModelResults) -> Mapping[str, list[tuple[str, int]]]:
-    """Return phase -> (candidate cell, heads), for assignments of one phase: else a cell's phase is not known."""
-    pairs = set()
-    for row in passed(model).itertuples():
-        phases = split_values(str(row.phase))
-        if len(phases) == 1:
-            pairs |= {(phase_name(phases[0]), cell, row.layer, row.head) for cell in split_values(str(row.cell))}
-    counts = Counter((phase, cell) for phase, cell, _, _ in pairs)
-    ordered = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
-    names = {phase for phase, _ in counts}
-    return {name: [(cell, n) for (phase, cell), n in ordered if phase == name] for name in names}
+def _cell_counts(model: ModelResults) -> Counter[str]:
+    """Return how many heads are candidates for each cell."""
+    rows = passed(model)
+    heads = zip(rows["layer"], rows["head"], rows["cell"], strict=True)
+    return Counter(
+        cell for *_, cell in {(layer, head, cell) for layer, head, every in heads for cell in split_values(every)}
+    )
 
 
-def phase_name(phase: str) -> str:
-    """Return the survey's name of a phase, given its name in any spelling or its initials.
-
-    Args:
-        phase: Such as `knowledge_recalling` or `KR`; an unknown one comes back as it is.
-    """
-    plain = phase.lower().replace("_", " ").replace("-", " ").strip()
-    known = {name.lower().replace("-", " "): name for name in PHASES} | PHASE_CODES
-    return known.get(plain, phase)
+def _most_first(candidates: Iterable[str], counts: Mapping[str, int]) -> list[tuple[str, int]]:
+    return sorted(((cell, counts[cell]) for cell in candidates if counts[cell]), key=lambda item: (-item[1], item[0]))

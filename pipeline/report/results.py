@@ -17,7 +17,7 @@ ASSIGNMENT_COLUMNS = ("layer", "head", "name", "feature", "dataset", "family", "
 NUMBERS = ("layer", "head", "rung", "specialisation", "stability", "accuracy", "margin", "p_value")
 CARD_KEYS = ("feature", "family", "n_examples", "n_groups", "classes", "majority", "surface", "readout", "licence")
 SUMMARY_KEYS = ("feature", "family", "classes", "majority", "surface", "best", "extraction")
-TAXONOMY_KEYS = ("rungs",)
+TAXONOMY_KEYS = ("rungs", "phases")
 IDENTITY = ("source", "revision", "weights_sha256")  # of a model: what may not differ between its cells
 
 

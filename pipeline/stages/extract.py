@@ -53,7 +53,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     settings = read_section(params, "extract", ExtractParams)
     if settings.batch_tokens < 1:
         raise PipelineError(f"params.yaml: extract.batch_tokens: expected at least 1, got {settings.batch_tokens}")
-    checkpoint = find_checkpoint(cell.model, read_section(params, f"models.{cell.model}", ModelEntry))
+    entry = read_section(params, f"models.{cell.model}", ModelEntry)
+    checkpoint = find_checkpoint(cell.model, entry)
     readout, too_long = _reading_rules(Path("data/specs") / f"{cell.dataset}.yaml")
     texts = _read_texts(Path("data/examples") / cell.dataset / "texts.parquet")
 
@@ -74,6 +75,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     dropped = sorted(set(ids) - set(index["example_id"]))
     finish_store(folder, index, _manifest(cell.model, cell.dataset, checkpoint, model, readout, dropped))
     print(f"extract {cell.model} {cell.dataset}: {len(index)} examples, {len(dropped)} dropped as too long")
+    if entry.sha256 is None:  # DVC watches params.yaml, not the folder
+        print(f"models.{cell.model} is not pinned; with `sha256: {checkpoint.sha256}` a changed file becomes an error")
 
 
 def _reading_rules(spec: Path) -> tuple[str, str]:

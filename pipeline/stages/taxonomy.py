@@ -67,6 +67,8 @@ def _summary(
     pairs = sorted({
         (str(feature), str(family)) for feature, family in zip(results["feature"], results["family"], strict=True)
     })
+    places = {feature: survey.place(feature, family) for feature, family in pairs}
+    candidates = {cell for place in places.values() for cell in place["cells"]}
     families = heads["family"].str.split(";").explode()
     return {
         "model": model,
@@ -79,10 +81,10 @@ def _summary(
             "families": _counts(families[families != ""]),
         },
         "datasets": sorted(results["dataset"].unique()),
-        "features": {feature: survey.place(feature, family) for feature, family in pairs},
-        "phases": list(survey.phases),
+        "features": places,
+        "phases": {phase: [cell for cell in cells if cell in candidates] for phase, cells in survey.phases.items()},
         "mapping_note": survey.note,
-        "not_identifiable": list(survey.not_identifiable),
+        "not_identifiable": survey.not_identifiable,
     }
 
 

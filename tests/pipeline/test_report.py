@@ -131,6 +131,11 @@ def _write_taxonomy(root: Path, model: str) -> None:
         "model": model, "thresholds": {"alpha": 0.05}, "mapping_note": "The mapping is our hypothesis.",
         "rungs": [{"rung": 0, "name": "not decodable", "rule": "no rung above"},
                   {"rung": 1, "name": "decodable", "rule": "p < alpha, and the interval lies above majority"}],
+        "phases": {
+            "Knowledge Recalling": ["Memory Head"], "Latent Reasoning": ["Truthfulness Head"],
+            "In-Context Identification": sorted({cell for _, _, cell, _ in FEATURES.values()}),
+            "Expression Preparation": [],
+        },
         "not_identifiable": [{"head": "Induction Head", "phase": "Latent Reasoning", "reason": "copies tokens"}],
         "features": {name: {"family": family, "phases": phases.split(";"), "cells": [cell]}
                      for name, (family, phases, cell, _) in FEATURES.items()},

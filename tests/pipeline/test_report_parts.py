@@ -15,10 +15,10 @@ from pipeline.cells import wanted_cells
 from pipeline.errors import PipelineError
 from pipeline.report.dataset_cards import excerpt
 from pipeline.report.method import method_facts
-from pipeline.report.overview import phase_name, sentence
+from pipeline.report.overview import sentence
 from pipeline.report.provenance import code_commit, code_dirty, library_versions, lock_hash
 from pipeline.report.references import ENTRY_KEY, bibliography, dataset_entries, escape
-from pipeline.report.results import Atlas, ModelResults, model_identity, probe_titles, split_values, with_numbers
+from pipeline.report.results import Atlas, ModelResults, model_identity, probe_titles, with_numbers
 from pipeline.report.scale import QUANTITIES, STEPS, domain, palette, step
 
 ACCURACY, P_VALUE = QUANTITIES[0], QUANTITIES[-1]
@@ -221,12 +221,6 @@ def test_a_feature_may_be_called_null() -> None:
 def test_two_datasets_of_a_feature_are_told_apart() -> None:
     cards = {"a": {"feature": "word_sense"}, "b": {"feature": "word_sense"}, "c": {"feature": "tense"}}
     assert probe_titles(cards) == {"a": "word sense (a)", "b": "word sense (b)", "c": "tense"}
-
-
-def test_phases_are_known_in_every_spelling() -> None:
-    assert phase_name("in_context_identification") == phase_name("ICI") == "In-Context Identification"
-    assert phase_name("something new") == "something new"
-    assert split_values(" a; ;b ") == ["a", "b"]
 
 
 def test_the_sentence_counts_each_kind_once() -> None:

@@ -183,11 +183,11 @@ def test_a_feature_in_another_family_than_the_mapping_says_is_refused(project: P
         run()
 
 
-def test_an_unknown_phase_in_the_mapping_is_refused(project: Path) -> None:
+def test_an_unknown_cell_in_the_mapping_is_refused(project: Path) -> None:
     table = yaml.safe_load(Path("data/taxonomy.yaml").read_text(encoding="utf-8"))
-    table["features"]["sentiment"]["phases"] = ["Recalling"]
+    table["features"]["sentiment"]["cells"] = ["Mystery Head"]
     Path("data/taxonomy.yaml").write_text(yaml.safe_dump(table), encoding="utf-8")
-    with pytest.raises(ProbeError, match="sentiment: unknown phase 'Recalling'; known: Knowledge Recalling"):
+    with pytest.raises(ProbeError, match="sentiment: no phase has the cell 'Mystery Head'; known: Accuracy Head"):
         run()
 
 

@@ -16,8 +16,9 @@ CELLS = [(0, 0), (0, 1), (1, 0), (1, 1)]
 
 
 def survey(features: dict[str, Any] | None = None) -> Survey:
-    families = {name: {"phases": [PHASES[i % 4]], "cells": [f"{name} head"]} for i, name in enumerate(FAMILIES)}
-    table = {"note": "ours", "phases": PHASES, "families": families, "features": features or {}, "not_identifiable": []}
+    families = {name: {"cells": [f"{name} head"]} for name in FAMILIES}
+    phases = {phase: [f"{name} head" for name in FAMILIES[i::4]] for i, phase in enumerate(PHASES)}
+    table = {"note": "ours", "phases": phases, "families": families, "features": features or {}, "not_identifiable": []}
     return parse_survey(table)
 
 
@@ -136,32 +137,32 @@ def test_a_new_dataset_of_one_family_leaves_the_entries_of_the_others_alone() ->
 
 
 def test_a_mapped_feature_has_its_own_cells_and_a_new_one_those_of_its_family() -> None:
-    mapped = {"sentiment": {"family": "semantic", "phases": [PHASES[3]], "cells": ["A", "B"]}}
+    mapped = {"sentiment": {"family": "semantic", "cells": ["factual head", "syntactic head"]}}
     _, assignments = classify(
         results("sentiment", "semantic", {(0, 0): 0.8}),
         results("mine", "semantic", {(0, 0): 0.8}),
         mapping=survey(mapped),
     )
     places = assignments.set_index("feature")[["phase", "cell"]]
-    assert places.loc["sentiment"].tolist() == [PHASES[3], "A;B"]
+    assert places.loc["sentiment"].tolist() == [f"{PHASES[1]};{PHASES[3]}", "factual head;syntactic head"]
     assert places.loc["mine"].tolist() == [PHASES[2], "semantic head"]
 
 
 def test_a_feature_without_a_phase_adds_none() -> None:
-    mapped = {"mine": {"family": "semantic", "phases": [], "cells": []}}
+    mapped = {"mine": {"family": "semantic", "cells": []}}
     tables = results("mine", "semantic", {(0, 0): 0.8, (0, 1): 0.8}), results("number", "syntactic", {(0, 1): 0.8})
     heads, _ = classify(*tables, mapping=survey(mapped))
     assert heads["phase"].tolist()[:2] == ["", "In-Context Identification"]
 
 
 def test_a_family_that_spec_and_mapping_disagree_on_is_refused() -> None:
-    mapped = {"sentiment": {"family": "semantic", "phases": [PHASES[0]], "cells": []}}
+    mapped = {"sentiment": {"family": "semantic", "cells": []}}
     with pytest.raises(ProbeError, match="sentiment is semantic, its dataset's spec says truth; make them agree"):
         classify(results("sentiment", "truth", {}), mapping=survey(mapped))
 
 
 def test_two_specs_of_a_feature_that_disagree_on_its_family_are_refused() -> None:
-    mapped = {"sentiment": {"family": "semantic", "phases": [PHASES[0]], "cells": []}}
+    mapped = {"sentiment": {"family": "semantic", "cells": []}}
     with pytest.raises(ProbeError, match="make them agree"):
         classify(
             results("a", "semantic", {}, "sentiment"), results("b", "truth", {}, "sentiment"), mapping=survey(mapped)

@@ -26,7 +26,7 @@ def bundled() -> dict[str, Any]:
 
 
 def test_the_bundled_mapping_has_the_four_phases_in_the_survey_s_order(bundled: dict[str, Any]) -> None:
-    assert parse_survey(bundled).phases == PHASES
+    assert tuple(parse_survey(bundled).phases) == PHASES
 
 
 def test_the_bundled_mapping_says_that_it_is_a_hypothesis(bundled: dict[str, Any]) -> None:
@@ -38,7 +38,8 @@ def test_every_default_dataset_is_mapped_and_to_the_family_of_its_spec(bundled: 
     datasets = yaml.safe_load((TOP / "params.yaml").read_text(encoding="utf-8"))["datasets"]
     for dataset in datasets:
         spec = yaml.safe_load((TOP / "data/specs" / f"{dataset}.yaml").read_text(encoding="utf-8"))
-        line = survey.features[spec["feature"]]
+        assert spec["feature"] in survey.features
+        line = survey.place(spec["feature"], spec["family"])
         assert line["family"] == spec["family"]
         assert line["phases"]
         assert line["cells"]
@@ -48,7 +49,7 @@ def test_every_default_dataset_is_mapped_and_to_the_family_of_its_spec(bundled: 
 def test_every_family_and_every_phase_has_a_place(bundled: dict[str, Any]) -> None:
     survey = parse_survey(bundled)
     assert set(survey.families) == set(FAMILIES)
-    assert {phase for family in survey.families.values() for phase in family["phases"]} == set(PHASES)
+    assert {phase for family in FAMILIES for phase in survey.place("another", family)["phases"]} == set(PHASES)
     assert all(family["cells"] for family in survey.families.values())
 
 
@@ -73,10 +74,10 @@ def test_a_missing_key_is_refused_by_name(bundled: dict[str, Any], key: str) -> 
 
 
 @pytest.mark.parametrize("part", ["families", "features"])
-def test_an_unknown_phase_is_refused_with_the_known_ones(bundled: dict[str, Any], part: str) -> None:
+def test_a_cell_of_no_phase_is_refused_with_the_known_ones(bundled: dict[str, Any], part: str) -> None:
     name = next(iter(bundled[part]))
-    bundled[part][name]["phases"] = ["Knowledge Recalling", "Reasoning"]
-    with pytest.raises(ProbeError, match=rf"{name}: unknown phase 'Reasoning'; known: Knowledge Recalling, In-Context"):
+    bundled[part][name]["cells"] = ["Memory Head", "Mystery Head"]
+    with pytest.raises(ProbeError, match=rf"{name}: no phase has the cell 'Mystery Head'; known: Accuracy Head, "):
         parse_survey(bundled)
 
 
@@ -93,13 +94,10 @@ def test_a_feature_without_a_family_is_refused(bundled: dict[str, Any]) -> None:
         parse_survey(bundled)
 
 
-@pytest.mark.parametrize("key", ["phases", "cells"])
 @pytest.mark.parametrize(("part", "name"), [("families", "truth"), ("features", "sentiment")])
-def test_a_line_without_phases_or_cells_is_refused_by_name(
-    bundled: dict[str, Any], part: str, name: str, key: str
-) -> None:
-    del bundled[part][name][key]
-    with pytest.raises(ProbeError, match=rf"{name}: missing {key}"):
+def test_a_line_without_cells_is_refused_by_name(bundled: dict[str, Any], part: str, name: str) -> None:
+    del bundled[part][name]["cells"]
+    with pytest.raises(ProbeError, match=rf"{name}: missing cells; a list, empty or of: Accuracy Head, "):
         parse_survey(bundled)
 
 
