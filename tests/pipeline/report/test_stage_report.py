@@ -1,13 +1,13 @@
-"""The report stage, end to end on a small made-up run."""
+"""The report stage end to end on a made-up run, and its failing runs."""
 
 import hashlib
 import json
 import re
+from collections.abc import Callable
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 import pytest
 import yaml
@@ -16,157 +16,7 @@ from pipeline.errors import PipelineError
 from pipeline.report.results import SCORE_COLUMNS
 from pipeline.stages.report import main
 
-FEATURES = {
-    "subject_number": ("syntactic", "In-Context Identification", "Syntactic Head", ("singular", "plural")),
-    "part_of_speech": (
-        "syntactic",
-        "In-Context Identification",
-        "Syntactic Head",
-        ("noun", "verb", "adjective", "other"),
-    ),
-    "sentiment": ("semantic", "In-Context Identification;Latent Reasoning", "Sentiment Summarizer", ("neg", "pos")),
-    "word_sense": ("semantic", "In-Context Identification", "Semantic Induction Head", ("same", "different")),
-    "country_continent": ("factual", "Knowledge Recalling", "Memory Head", ("Africa", "Asia", "Europe", "Americas")),
-    "capital_truth": ("truth", "Latent Reasoning", "Truthfulness Head", ("false", "true")),
-}
-UNMEASURED = ("control_accuracy", "selectivity", "embedding", "untrained", "projection", "skyline")
 HOSTILE = """<script>alert(1)</script></script>"'<!-- & {{ 7*7 }}"""
-
-
-def make_run(root: Path, models: tuple[str, ...] = ("minilm",), layers: int = 6, heads: int = 12) -> None:
-    """Write everything the report reads, for six features."""
-    params: dict[str, Any] = {
-        "examples": {"folds": 5, "seed": 0},
-        "extract": {"device": "auto"},
-        "probe": {"c_grid": [0.01, 1.0], "permutations": 1000, "bootstrap": 1000, "confidence": 0.95, "seed": 0},
-        "taxonomy": {"alpha": 0.05},
-        "report": {"top_heads": 3},
-        "models": {model: {"source": "somewhere", "revision": "r1"} for model in models},
-        "datasets": {dataset: {} for dataset in FEATURES},
-    }
-    _write(root / "params.yaml", yaml.safe_dump(params, sort_keys=False))
-    for number, dataset in enumerate(FEATURES):
-        _write_card(root, dataset)
-        for model in models:
-            _write_cell(root, model, dataset, np.random.default_rng([number, len(model)]), (layers, heads))
-    for model in models:
-        _write_taxonomy(root, model)
-
-
-def _write(path: Path, content: Any) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(content if isinstance(content, str) else json.dumps(content), encoding="utf-8")
-
-
-def _write_card(root: Path, dataset: str) -> None:
-    family, _, _, labels = FEATURES[dataset]
-    text = "The keys to the old cabinet are on the table, where she had left them the evening before."
-    examples = [
-        {"example_id": f"e{i}", "text": text, "start": 4, "end": 8, "label": labels[i % len(labels)]} for i in range(5)
-    ]
-    card = {
-        "dataset": dataset, "feature": dataset, "family": family, "description": f"Whether {dataset} can be read off.",
-        "licence": "CC-BY-4.0", "citation": f"@misc{{{dataset}2020, title = {{About {dataset}}}}}", "readout": "span",
-        "too_long": "drop", "n_examples": 1200, "n_groups": 300, "n_control_keys": 80,
-        "classes": {label: 1200 // len(labels) for label in labels}, "majority": 1 / len(labels), "surface": 0.55,
-        "folds": [], "source": {"kind": "generated", "module": "data.generated", "sha256": "ab" * 32}, "dropped": {},
-        "examples": examples, "warnings": ["labels of 3 groups differ"] if dataset == "word_sense" else [],
-    }  # fmt: skip
-    _write(root / "data/examples" / dataset / "card.json", card)
-
-
-def _write_cell(root: Path, model: str, dataset: str, rng: np.random.Generator, shape: tuple[int, int]) -> None:
-    family, _, _, labels = FEATURES[dataset]
-    layer, head = (axis.ravel() for axis in np.indices(shape))
-    chance = 1 / len(labels)
-    depth = np.exp(-(((layer / shape[0] - 0.2 - 0.6 * rng.random()) / 0.25) ** 2))
-    accuracy = chance + (0.95 - chance) * np.clip(
-        depth * rng.beta(1.2, 2.0, layer.size) + rng.normal(0, 0.02, layer.size), -0.03, 1
-    )
-    numbers = {
-        "layer": layer, "head": head, "n_examples": 1200, "n_groups": 300, "n_classes": len(labels),
-        "accuracy": accuracy,
-        "accuracy_low": accuracy - 0.03, "accuracy_high": accuracy + 0.03, "balanced_accuracy": accuracy - 0.01,
-        "auroc": np.clip(accuracy + 0.05, 0, 1), "information_bits": accuracy - chance - 0.02, "majority": chance,
-        "surface": 0.55, "p_value": np.clip(np.exp(-40 * (accuracy - chance)), 1 / 1001, 1), "c": 1.0,
-    }  # fmt: skip
-    table = pd.DataFrame(numbers).assign(model=model, dataset=dataset, feature=dataset, family=family)
-    table = table.assign(**dict.fromkeys(UNMEASURED))
-    folder = root / "results/probes" / model / dataset
-    folder.mkdir(parents=True)
-    table.to_parquet(folder / "heads.parquet")
-    best = table.loc[table["accuracy"].idxmax()]
-    summary = {
-        "model": model, "dataset": dataset, "feature": dataset, "family": family, "classes": list(labels),
-        "n_examples": 1200, "n_groups": 300, "n_dropped": 4 if dataset == "sentiment" else 0, "majority": chance,
-        "surface": 0.55, "n_significant": 10, "best": {"layer": int(best["layer"]), "head": int(best["head"])}
-        | {key: float(best[key]) for key in ("accuracy", "accuracy_low", "accuracy_high", "p_value")},
-        "null": {"permutations": 1000, "design": "constant", "best_expected": chance + 0.04}, "unconverged": [],
-        "warnings": [], "extraction": {
-            "source": "somewhere", "revision": "r1", "weights_sha256": "cd" * 32, "model_type": "bert",
-            "n_layers": shape[0], "n_heads": [shape[1]] * shape[0], "d_head": [32] * shape[0], "d_model": 384,
-            "readout": "span" if dataset != "sentiment" else "mean",
-        },
-    }  # fmt: skip
-    _write(folder / "summary.json", summary)
-
-
-def _write_taxonomy(root: Path, model: str) -> None:
-    cells = sorted((root / "results/probes" / model).iterdir())
-    scores = pd.concat([pd.read_parquet(cell / "heads.parquet") for cell in cells], ignore_index=True)
-    scores["name"] = "L" + scores["layer"].astype(str) + "H" + scores["head"].astype(str)
-    won = scores[(scores["p_value"] < 0.05) & (scores["accuracy_low"] > scores["majority"])].assign(rung=1)
-    won["phase"] = [FEATURES[feature][1] for feature in won["feature"]]
-    won["cell"] = [FEATURES[feature][2] for feature in won["feature"]]
-    won["margin"] = won["accuracy"] - won["majority"]
-    rows = [_taxonomy_row(model, *key, won) for key, _ in scores.groupby(["layer", "head", "name"])]
-    folder = root / "results/taxonomy" / model
-    folder.mkdir(parents=True)
-    pd.DataFrame(rows).to_csv(folder / "heads.csv", index=False)
-    won[[
-        "model", "layer", "head", "name", "feature", "dataset", "family", "phase", "cell", "rung", "accuracy",
-        "accuracy_low", "accuracy_high", "margin", "p_value",
-    ]].to_csv(folder / "assignments.csv", index=False)  # fmt: skip
-    taxonomy = {
-        "model": model, "thresholds": {"alpha": 0.05}, "mapping_note": "The mapping is our hypothesis.",
-        "rungs": [{"rung": 0, "name": "not decodable", "rule": "no rung above"},
-                  {"rung": 1, "name": "decodable", "rule": "p < alpha, and the interval lies above majority"}],
-        "phases": {
-            "Knowledge Recalling": ["Memory Head"], "Latent Reasoning": ["Truthfulness Head"],
-            "In-Context Identification": sorted({cell for _, _, cell, _ in FEATURES.values()}),
-            "Expression Preparation": [],
-        },
-        "not_identifiable": [{"head": "Induction Head", "phase": "Latent Reasoning", "reason": "copies tokens"}],
-        "features": {name: {"family": family, "phases": phases.split(";"), "cells": [cell]}
-                     for name, (family, phases, cell, _) in FEATURES.items()},
-    }  # fmt: skip
-    _write(folder / "taxonomy.json", taxonomy)
-
-
-def _taxonomy_row(model: str, layer: int, head: int, name: str, won: pd.DataFrame) -> dict[str, Any]:
-    mine = won[won["name"] == name]
-    families = sorted(set(mine["family"]))
-    phases = sorted({phase for cell in mine["phase"] for phase in cell.split(";")})
-    return {
-        "model": model, "layer": layer, "head": head, "name": name,
-        "label": families[0] if len(families) == 1 else "polyfunctional" if families else "unassigned",
-        "family": ";".join(families), "phase": ";".join(phases), "features": ";".join(mine["feature"]),
-        "rung": int(bool(families)), "rung_name": "decodable" if families else "not decodable",
-        "specialisation": round(1 / max(1, len(families)), 6) if families else None, "stability": None,
-    }  # fmt: skip
-
-
-@pytest.fixture
-def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    make_run(tmp_path)
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
-
-
-@pytest.fixture
-def no_figures(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Drawing takes seconds; only the tests of the figures need it."""
-    monkeypatch.setattr("pipeline.stages.report.figures", lambda atlas: {})
 
 
 def outputs(root: Path) -> dict[str, str]:
@@ -209,13 +59,13 @@ def page(root: Path) -> Page:
     return Page((root / "results/report/index.html").read_text(encoding="utf-8"))
 
 
-def test_every_output_is_written(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_every_output_is_written(run: Path, features: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     main([])
     report = run / "results/report"
     assert {path.name for path in report.iterdir()} == {
         "index.html", "figures", "tables", "references.bib", "provenance.json",
     }  # fmt: skip
-    assert {path.stem for path in (report / "figures/minilm").iterdir()} == set(FEATURES)
+    assert {path.stem for path in (report / "figures/minilm").iterdir()} == set(features)
     assert (report / "figures/minilm_overview.png").read_bytes().startswith(b"\x89PNG")
     assert "results/report/index.html" in capsys.readouterr().out
     assert (report / "index.html").stat().st_size < 500_000
@@ -231,18 +81,18 @@ def test_two_runs_give_the_same_bytes_and_leave_nothing_of_the_last_one(run: Pat
 
 
 @pytest.mark.usefixtures("no_figures")
-def test_tables(run: Path) -> None:
+def test_tables(run: Path, features: list[str]) -> None:
     main([])
     tables = run / "results/report/tables"
     best = pd.read_csv(tables / "best_heads.csv")
-    assert len(best) == 3 * len(FEATURES)
+    assert len(best) == 3 * len(features)
     assert best.groupby("dataset")["accuracy"].apply(lambda values: values.is_monotonic_decreasing).all()
     assert best["embedding"].isna().all()
     heat = pd.read_csv(tables / "heatmap.csv")
     assert list(heat) == ["model", "feature", "dataset", "layer", "head", "label", "accuracy"]
-    assert len(heat) == 72 * len(FEATURES)
+    assert len(heat) == 72 * len(features)
     assert max(len(str(value)) for value in heat["accuracy"]) <= 8
-    assert list(pd.read_csv(tables / "datasets.csv")["dataset"]) == list(FEATURES)
+    assert list(pd.read_csv(tables / "datasets.csv")["dataset"]) == features
 
 
 @pytest.mark.usefixtures("no_figures")
@@ -270,12 +120,12 @@ def test_the_page_needs_no_network(run: Path) -> None:
 
 
 @pytest.mark.usefixtures("no_figures")
-def test_the_page_shows_the_result_without_a_script(run: Path) -> None:
+def test_the_page_shows_the_result_without_a_script(run: Path, features: list[str]) -> None:
     main([])
     found = page(run)
     words = " ".join(" ".join(found.words).split())
     assert found.tags.count("h1") == 1
-    assert found.tags.count("mark") == 5 * len(FEATURES)
+    assert found.tags.count("mark") == 5 * len(features)
     assert found.tags.count("caption") == found.tags.count("table")
     assert re.search(r"In \d+ of 72 heads, a linear probe reads at least one of 6 features better than chance", words)
     for expected in (
@@ -320,7 +170,7 @@ def test_hostile_text_stays_text(run: Path) -> None:
         "end": 2 * len(HOSTILE) + 1,
     }
     card["examples"][0]["label"] = HOSTILE
-    _write(path, card)
+    path.write_text(json.dumps(card), encoding="utf-8")
     main([])
     found = page(run)
     assert found.scripts == [{"type": "application/json", "id": "atlas-data"}, {}]
@@ -330,7 +180,9 @@ def test_hostile_text_stays_text(run: Path) -> None:
 
 
 @pytest.mark.usefixtures("no_figures")
-def test_several_models_get_a_selector(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_several_models_get_a_selector(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, make_run: Callable[..., None]
+) -> None:
     make_run(tmp_path, models=("minilm", "other-model"), layers=2, heads=3)
     monkeypatch.chdir(tmp_path)
     main([])
@@ -341,7 +193,7 @@ def test_several_models_get_a_selector(tmp_path: Path, monkeypatch: pytest.Monke
 
 
 @pytest.mark.usefixtures("no_figures")
-def test_a_run_where_no_head_passes(run: Path) -> None:
+def test_a_run_where_no_head_passes(run: Path, features: list[str]) -> None:
     folder = run / "results/taxonomy/minilm"
     pd.read_csv(folder / "assignments.csv").head(0).to_csv(folder / "assignments.csv", index=False)
     heads = pd.read_csv(folder / "heads.csv").assign(label="unassigned", rung=0)
@@ -369,7 +221,8 @@ def test_a_missing_cell_is_refused(run: Path, path: str, message: str) -> None:
 
 @pytest.mark.parametrize("root", ["data/examples", "results/probes", "results/probes/minilm", "results/taxonomy"])
 def test_a_leftover_cell_is_refused(run: Path, root: str) -> None:
-    _write(run / root / "removed/summary.json", {})
+    (run / root / "removed").mkdir()
+    (run / root / "removed/summary.json").write_text("{}", encoding="utf-8")
     with pytest.raises(PipelineError, match=rf"'removed' is on disk.*`rm -r {root}/removed`"):
         main([])
 
