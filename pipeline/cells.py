@@ -7,6 +7,11 @@ from pathlib import Path
 from pipeline.errors import PipelineError
 
 SHOWN = 5  # names in one message; the command to delete them lists all
+# Where a dataset or a model leaves results, from the top folder of the project.
+PLACES = {
+    "dataset": ("data/activations/*/{}", "data/examples/{}", "results/probes/*/{}"),
+    "model": ("data/activations/{}", "results/probes/{}", "results/taxonomy/{}"),
+}
 
 
 def wanted_cells(root: Path, wanted: Iterable[str], what: str) -> list[Path]:
@@ -18,7 +23,7 @@ def wanted_cells(root: Path, wanted: Iterable[str], what: str) -> list[Path]:
     Args:
         root: Folder with one folder for each cell, such as `results/probes/minilm`.
         wanted: Slugs of the cells, from params.yaml.
-        what: What one cell is, for the message, such as `dataset`.
+        what: What one cell is, `dataset` or `model`.
 
     Raises:
         PipelineError: If a wanted cell is missing, or a folder is there that params.yaml does not name.
@@ -32,12 +37,20 @@ def wanted_cells(root: Path, wanted: Iterable[str], what: str) -> list[Path]:
         )
     unexpected = sorted(found - set(names))
     if unexpected:
-        command = " ".join(["rm", "-r", *(shlex.quote(str(root / name)) for name in unexpected)])
+        left = sorted(
+            {root / name for name in unexpected} | {path for name in unexpected for path in _left(name, what)}
+        )
+        command = shlex.join(["rm", "-r", *map(str, left)])
         raise PipelineError(
             f"{root}: {what} {_listed(unexpected)} is on disk but not in params.yaml (DVC keeps the results of what "
             f"was removed); put it back there, or delete it: `{command}`"
         )
     return [root / name for name in names]
+
+
+def _left(name: str, what: str) -> list[Path]:
+    """Return everything a removed dataset or model has left, so that one command is enough."""
+    return [path for place in PLACES.get(what, ()) for path in Path().glob(place.format(name))]
 
 
 def _is_cell(path: Path) -> bool:

@@ -60,3 +60,15 @@ def test_plain_files_hidden_folders_and_empty_folders_are_no_cells(root: Path) -
     (root / ".cache" / "x").touch()
     (root / "empty").mkdir()
     assert wanted_cells(root, "abc", "dataset") == [root / "a", root / "b", root / "c"]
+
+
+def test_one_command_deletes_all_that_a_removed_dataset_left(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    for folder in ("data/examples/old", "data/activations/m1/old", "results/probes/m1/old", "results/probes/m2/old"):
+        Path(folder).mkdir(parents=True)
+        (Path(folder) / "file").touch()
+    everything = "data/activations/m1/old data/examples/old results/probes/m1/old results/probes/m2/old"
+    with pytest.raises(PipelineError, match=f"`rm -r {everything}`"):
+        wanted_cells(Path("results/probes/m1"), [], "dataset")
+    with pytest.raises(PipelineError, match="`rm -r data/activations/m1 results/probes/m1 results/probes/m2`"):
+        wanted_cells(Path("results/probes"), [], "model")
