@@ -30,7 +30,7 @@ def listed_files() -> set[str]:
 
 def test_the_file_tree_names_every_module_and_nothing_else():
     listed = {name for name in listed_files() if name.endswith(".py")}
-    packages = ("pipeline", "data", "probes")
+    packages = ("pipeline", "data", "probes", "benchmarks")
     modules = {path.relative_to(ROOT) for package in packages for path in (ROOT / package).rglob("*.py")}
     assert listed == {path.as_posix() for path in modules if path.name != "__init__.py"}
 

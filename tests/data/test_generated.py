@@ -1,5 +1,4 @@
 from collections import Counter
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -10,17 +9,10 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import StratifiedGroupKFold, cross_val_predict
 from sklearn.pipeline import make_pipeline
 
-from data.generated import factual, semantic, syntactic
+from data.generated import factual, syntactic
+from data.sources import GENERATORS
 
 WORDS = Path(syntactic.__file__).parent / "words"
-GENERATORS: dict[str, Callable[[], pd.DataFrame]] = {
-    "subject_number": syntactic.subject_number,
-    "part_of_speech": syntactic.part_of_speech,
-    "sentiment": semantic.sentiment,
-    "word_sense": semantic.word_sense,
-    "country_continent": factual.country_continent,
-    "capital_truth": factual.capital_truth,
-}
 FRAMES = {name: generate() for name, generate in GENERATORS.items()}
 EVERY = pytest.mark.parametrize("name", GENERATORS)
 

@@ -3,7 +3,6 @@
 import json
 import re
 import shutil
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,7 +11,6 @@ import numpy as np
 import pandas as pd
 import pyarrow.parquet as pq
 import pytest
-import torch
 import yaml
 from safetensors import safe_open
 from safetensors.numpy import load_file
@@ -42,15 +40,6 @@ MANIFEST = {
     **{"model_type": "gpt2", "n_layers": LAYERS, "n_heads": [HEADS] * LAYERS, "d_head": [WIDTH] * LAYERS},
     **{"d_model": HEADS * WIDTH, "dtype": "float32", "readout": "last", "dropped_too_long": []},
 }
-
-
-@pytest.fixture(autouse=True, scope="module")
-def one_thread() -> Iterator[None]:
-    """Handing problems this small round costs more than solving them."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 @pytest.fixture
