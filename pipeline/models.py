@@ -4,6 +4,7 @@ z, the output of one head, is a slice of the input of the attention block's outp
 read here follows from where that projection sits.
 """
 
+import copy
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -151,6 +152,33 @@ def load_model(checkpoint: Checkpoint, device: str) -> LoadedModel:
             raise PipelineError(f"{checkpoint.source}: the model does not load: {error}") from None
     _check_filled(checkpoint.source, report)
     return wrap_model(body.to(where), checkpoint.source)
+
+
+def build_twin(config: Any, source: str, seed: int, device: str) -> LoadedModel:
+    """Return the untrained twin of a model: the same class with freshly initialised weights, embeddings included.
+
+    The weights are what the class itself starts its training from. They are drawn on the CPU and then moved, so that
+    they depend on config and seed alone; the global random state is left as it was.
+
+    Args:
+        config: The checkpoint's configuration, from `load_config`; not changed.
+        source: Name for messages.
+        seed: Of the weights, 0 to 2**64 - 1.
+        device: `auto`, `cpu`, `cuda` or `cuda:N`.
+
+    Raises:
+        PipelineError: If the architecture is not supported, or the device is not on this machine.
+    """
+    from transformers import AutoModel
+    from transformers.utils import logging
+
+    where = choose_device(device)
+    with _quiet(logging), torch.random.fork_rng(devices=[]):
+        torch.default_generator.manual_seed(seed)  # torch.manual_seed would reseed every GPU as well
+        own = copy.deepcopy(config)  # from_config writes its dtype into it
+        options = {"dtype": torch.float32, "trust_remote_code": False}
+        body = AutoModel.from_config(own, **options)  # type: ignore[no-untyped-call]
+    return wrap_model(body.to(where), source)
 
 
 def wrap_model(body: Any, source: str) -> LoadedModel:

@@ -1,6 +1,7 @@
 """The activations store: one array a layer, a Parquet index, and a manifest whose existence means complete.
 
 z/L00.npy ...          head outputs, (n_examples, n_heads, d_head) float32
+untrained/L00.npy ...  head outputs of the untrained twin, shaped as z
 residual/L00.npy ...   residual stream entering the layer, (n_examples, d_model) float32
 residual/final.npy     residual stream leaving the last layer, (n_examples, d_model) float32
 embedding.npy          static embedding of the token read, (n_examples, d_model) float32; its own width in a few models
@@ -26,6 +27,11 @@ INDEX = "index.parquet"
 def z_name(layer: int) -> str:
     """Return the name of the array that holds z of one layer."""
     return f"z/L{layer:02d}"
+
+
+def untrained_name(layer: int) -> str:
+    """Return the name of the array that holds z of one layer of the untrained twin."""
+    return f"untrained/L{layer:02d}"
 
 
 def residual_name(layer: int | None) -> str:
@@ -76,7 +82,7 @@ def read_array(folder: Path, name: str) -> NDArray[np.float32]:
 
     Args:
         folder: The store.
-        name: From `z_name`, `residual_name`, or `embedding`.
+        name: From `z_name`, `untrained_name`, `residual_name`, or `embedding`.
 
     Raises:
         PipelineError: If the array is missing or cut short.

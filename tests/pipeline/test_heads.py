@@ -8,8 +8,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from pipeline.errors import PipelineError
-from pipeline.heads import array_shapes, capture
+from pipeline.heads import NotFiniteError, array_shapes, capture
 from pipeline.models import LoadedModel, wrap_model
 
 Tiny = tuple[str, LoadedModel]
@@ -203,10 +202,48 @@ def test_hooks_are_gone_after_an_error(model_of: Callable[[str], LoadedModel]) -
     assert _hook_count(model) == before
 
 
+def test_of_an_untrained_twin_z_alone_is_kept_under_other_names(tiny: Tiny) -> None:
+    _, model = tiny
+    read = torch.tensor(_ends(TEXTS))
+    whole = capture(model, TEXTS, read, read)
+    arrays = capture(model, TEXTS, read, read, untrained=True)
+    assert {name: tuple(array.shape) for name, array in arrays.items()} == array_shapes(model, 3, untrained=True)
+    assert list(arrays) == ["untrained/L00", "untrained/L01"]
+    assert all(torch.equal(arrays[f"untrained/L0{layer}"], whole[f"z/L0{layer}"]) for layer in range(2))
+    assert not {name for name in whole if name.startswith("untrained")}
+
+
+NOT_FINITE = "not a finite number in the activations; the weights may be damaged"
+
+
 @pytest.mark.parametrize("damage", [math.nan, math.inf])
-def test_activations_that_are_not_finite_are_refused_by_name(damage: float, body_of: Callable[..., Any]) -> None:
-    body = body_of("llama")
+@pytest.mark.parametrize(("row", "head"), [(0, 0), (12, 2)])  # two heads read what 12 rows give; the first is named
+def test_activations_that_are_not_finite_are_refused_by_layer_and_head(
+    damage: float, row: int, head: int, body_of: Callable[..., Any]
+) -> None:
+    body, place = body_of("llama"), f"layer 1, head {head}"
     with torch.no_grad():
-        body.layers[1].self_attn.v_proj.weight[0, 0] = damage
-    with pytest.raises(PipelineError, match=r"^z/L01: not a finite number in the activations; the weights may be"):
-        _at(wrap_model(body, "mine"), TEXTS, _ends(TEXTS), _ends(TEXTS))
+        body.layers[1].self_attn.v_proj.weight[row] = damage
+    model = wrap_model(body, "mine")
+    with pytest.raises(NotFiniteError, match=f"^{place}, row 0 of the batch: {NOT_FINITE}"):
+        _at(model, TEXTS, _ends(TEXTS), _ends(TEXTS))
+    with pytest.raises(NotFiniteError, match=f"^untrained twin, {place}, row 0 of the batch: .*another `extract.seed`"):
+        capture(model, TEXTS, torch.tensor([0] * 3), torch.tensor([0] * 3), untrained=True)
+
+
+@pytest.mark.parametrize(
+    ("read", "place"),
+    [(1, "residual stream entering layer 0"), (2, "layer 0, head 0")],  # at the damaged token, and after it
+)
+def test_the_first_text_with_a_number_that_is_not_finite_is_named(
+    read: int, place: str, body_of: Callable[..., Any]
+) -> None:
+    body = body_of("gpt2")
+    with torch.no_grad():
+        body.wte.weight[14] = math.nan  # the second token of the first text, and in no other
+    model = wrap_model(body, "mine")
+    assert all(array.isfinite().all() for array in _at(model, TEXTS[1:], [read, read], [read, read]).values())
+    with pytest.raises(NotFiniteError, match=f"^{place}, row 2 of the batch: {NOT_FINITE}") as caught:
+        _at(model, TEXTS[::-1], [read] * 3, [read] * 3)
+    assert caught.value.row == 2
+    assert str(caught.value.of_example("e7")).startswith(f"{place}, example e7: {NOT_FINITE}")

@@ -25,7 +25,13 @@ from pipeline.stages import extract
 from pipeline.store import read_array, read_index, read_manifest
 
 PARAMS: dict[str, Any] = {
-    **{"examples": {}, "extract": {"device": "cpu", "batch_tokens": 32}, "probe": {}, "taxonomy": {}, "report": {}},
+    **{
+        "examples": {},
+        "extract": {"device": "cpu", "batch_tokens": 32, "seed": 3},
+        "probe": {},
+        "taxonomy": {},
+        "report": {},
+    },
     **{"models": {"tiny": {"source": "./model", "revision": "v1"}}, "datasets": {"toy": {}}},
 }
 ROWS = [
@@ -111,7 +117,7 @@ def test_the_manifest_says_what_ran_and_nothing_about_this_machine(project: Path
         **{"model": "tiny", "dataset": "toy", "source": "./model", "revision": "v1"},
         **{"weights_sha256": weights_sha256(Path("model")), "model_type": "bert", "n_layers": 2},
         **{"n_heads": [4, 4], "d_head": [8, 8], "d_model": 32, "dtype": "float32"},
-        **{"readout": "span", "dropped_too_long": []},
+        **{"untrained_seed": 3, "readout": "span", "dropped_too_long": []},
     }
     assert str(project) not in (STORE / "manifest.json").read_text()
 
@@ -120,9 +126,10 @@ def test_the_manifest_says_what_ran_and_nothing_about_this_machine(project: Path
 def test_two_runs_give_the_same_bytes_and_leave_nothing_of_the_first() -> None:
     _run()
     first = _files(STORE)
-    names = {*(f"{kind}/L0{layer}.npy" for kind in ("z", "residual") for layer in (0, 1)), "residual/final.npy"}
-    assert first.keys() == names | {"embedding.npy", "index.parquet", "manifest.json"}
-    (STORE / "z/L02.npy").touch()  # of a model that had a layer more
+    names = {f"{kind}/L0{layer}.npy" for kind in ("z", "untrained", "residual") for layer in (0, 1)}
+    assert first.keys() == names | {"residual/final.npy", "embedding.npy", "index.parquet", "manifest.json"}
+    for kind in ("z", "untrained"):
+        (STORE / kind / "L02.npy").touch()  # of a model that had a layer more
     _run()
     assert _files(STORE) == first
 
@@ -170,6 +177,9 @@ BAD_INPUT: list[tuple[Callable[[], Any], str]] = [
     (lambda: _write_params("extract", batch_token=8), r"^params\.yaml: extract: unknown key 'batch_token'"),
     (lambda: _write_params("extract", batch_tokens=0), r"extract\.batch_tokens: expected at least 1, got 0"),
     (lambda: _write_params("extract", batch_tokens="8"), r"extract\.batch_tokens: expected int, got '8'"),
+    (lambda: _write_params("extract", seed=-1), r"^params\.yaml: extract\.seed: expected 0 to 2\*\*32 - 1, got -1"),
+    (lambda: _write_params("extract", seed=2**32), r"extract\.seed: expected 0 to .*, got 4294967296"),
+    (lambda: _write_params("extract", seed=0.5), r"extract\.seed: expected int, got 0\.5"),
     (lambda: _write_params("extract", device="gpu"), "device: 'gpu' is not one of auto, cpu, cuda, cuda:N"),
     (lambda: _write_params("models", tiny={"source": "gpt2"}), r"models\.tiny\.revision: .* needs a pinned revision"),
     (lambda: _write_params("models", tiny={"path": "x"}), r"models\.tiny: unknown key 'path'; allowed: source, rev"),
@@ -204,7 +214,9 @@ def test_bad_input_is_refused_before_the_model_is_loaded(spoil: Callable[[], Any
 
 
 @pytest.mark.usefixtures("project", "no_model")
-def test_good_input_does_load_the_model() -> None:
+@pytest.mark.parametrize("seed", [0, 2**32 - 1])
+def test_good_input_does_load_the_model(seed: int) -> None:
+    _write_params("extract", seed=seed)
     with pytest.raises(pytest.fail.Exception, match="the model was loaded"):
         _run()
 
@@ -217,25 +229,6 @@ def test_a_model_that_fails_its_check_is_refused_and_an_earlier_store_stays(monk
     with pytest.raises(PipelineError, match=r"^\./model: layer 0 .*z does not recompose the attention output"):
         _run()
     assert _files(STORE) == before
-
-
-@pytest.mark.usefixtures("project")
-def test_a_run_that_breaks_off_leaves_no_manifest(monkeypatch: pytest.MonkeyPatch) -> None:
-    _run()
-    calls: list[int] = []
-
-    def breaks(*args: Any) -> Any:
-        calls.append(1)
-        if len(calls) == 2:
-            raise KeyboardInterrupt
-        return capture(*args)
-
-    monkeypatch.setattr(extract, "capture", breaks)
-    with pytest.raises(KeyboardInterrupt):
-        _run()
-    assert (STORE / "z/L00.npy").exists()
-    with pytest.raises(PipelineError, match="the extraction did not finish"):
-        read_manifest(STORE)
 
 
 @pytest.mark.slow

@@ -14,6 +14,7 @@ from pipeline.store import (
     read_index,
     read_manifest,
     residual_name,
+    untrained_name,
     z_name,
 )
 
@@ -65,6 +66,7 @@ def test_array_names() -> None:
         *("z/L00", "z/L11", "residual/L00", "residual/L105"),
     ]
     assert residual_name(None) == "residual/final"
+    assert [untrained_name(0), untrained_name(105)] == ["untrained/L00", "untrained/L105"]
 
 
 def test_a_store_without_manifest_is_not_finished(store: Path) -> None:
