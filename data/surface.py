@@ -14,17 +14,43 @@ C_GRID = (0.01, 0.1, 1.0, 10.0)
 TOKEN = r"\w+|[^\w\s]"  # single letters and punctuation count too: a question mark can give a label away
 
 
-def surface_accuracy(
+def surface_predictions(
     texts: Sequence[str], labels: Sequence[str], folds: Sequence[int], c_grid: Sequence[float] = C_GRID
-) -> float:
-    """Return the out-of-fold accuracy of a logistic regression on which words and word pairs a text has.
+) -> list[str]:
+    """Return what a logistic regression on which words and word pairs a text has predicts out of fold, in their order.
 
     Fold k is tested once; fold k + 1 chooses C by log-loss, the smallest C on a tie; the rest is trained on.
 
     Args:
-        texts: One text for each example.
-        labels: Their labels.
-        folds: Their folds, 0 to K - 1, every class in every fold.
+        texts: One text for each example, length n_examples.
+        labels: Their labels, length n_examples.
+        folds: Their folds, 0 to K - 1, every class in every fold, length n_examples.
+        c_grid: Inverse L2 strengths to choose from.
+
+    Example:
+        >>> texts = ["a good day", "good food", "a bad day", "bad food"] * 3
+        >>> surface_predictions(texts, ["+", "+", "-", "-"] * 3, [0] * 4 + [1] * 4 + [2] * 4)[:4]
+        ['+', '+', '-', '-']
+    """
+    truth, fold_of = np.asarray(labels, dtype=object), np.asarray(folds)
+    n_folds = int(fold_of.max()) + 1
+    predicted = np.empty_like(truth)
+    for fold in range(n_folds):
+        test, tune = fold_of == fold, fold_of == (fold + 1) % n_folds
+        probe, bag = _fit_best(list(texts), truth, ~(test | tune), tune, sorted(c_grid))
+        predicted[test] = probe.predict(bag[test])
+    return list(predicted)
+
+
+def surface_accuracy(
+    texts: Sequence[str], labels: Sequence[str], folds: Sequence[int], c_grid: Sequence[float] = C_GRID
+) -> float:
+    """Return the share of examples whose label `surface_predictions` gets right.
+
+    Args:
+        texts: One text for each example, length n_examples.
+        labels: Their labels, length n_examples.
+        folds: Their folds, 0 to K - 1, every class in every fold, length n_examples.
         c_grid: Inverse L2 strengths to choose from.
 
     Example:
@@ -32,14 +58,8 @@ def surface_accuracy(
         >>> surface_accuracy(texts, ["+", "+", "-", "-"] * 3, [0] * 4 + [1] * 4 + [2] * 4)
         1.0
     """
-    truth, fold_of = np.asarray(labels, dtype=object), np.asarray(folds)
-    n_folds = int(fold_of.max()) + 1
-    right = 0
-    for fold in range(n_folds):
-        test, tune = fold_of == fold, fold_of == (fold + 1) % n_folds
-        probe, bag = _fit_best(list(texts), truth, ~(test | tune), tune, sorted(c_grid))
-        right += int((probe.predict(bag[test]) == truth[test]).sum())
-    return right / len(truth)
+    predicted = surface_predictions(texts, labels, folds, c_grid)
+    return sum(guess == label for guess, label in zip(predicted, labels, strict=True)) / len(predicted)
 
 
 def _fit_best(

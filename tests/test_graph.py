@@ -34,6 +34,7 @@ if stage == "examples":
     out = f"data/examples/{cell[0]}"
     write(f"{out}/texts.parquet", spec["texts"])
     write(f"{out}/labels.parquet", spec["rule"])
+    write(f"{out}/surface.parquet", spec["texts"] + spec["rule"])
     write(f"{out}/card.json", json.dumps({"feature": "f", "family": "g", "surface": 0.5, "about": spec["about"]}))
 elif stage == "extract":
     model, dataset = cell

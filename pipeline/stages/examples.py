@@ -1,4 +1,4 @@
-"""Stage `examples@<dataset>`: turn a dataset's source into texts, labels with folds, and a card."""
+"""Stage `examples@<dataset>`: a dataset's source to texts, labels with folds, what words alone predict, and a card."""
 
 import argparse
 import tempfile
@@ -7,12 +7,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
+
 from data.card import build_card, card_json
 from data.errors import DataError, nearest
 from data.examples import Examples, build_examples
 from data.sources import read_source
 from data.spec import load_spec
-from data.surface import surface_accuracy
+from data.surface import surface_predictions
 from pipeline.errors import PipelineError, exit_on
 from pipeline.params import load_params, read_section
 
@@ -55,10 +57,9 @@ def main(argv: Sequence[str] | None = None) -> None:
     spec = load_spec(Path("data/specs") / f"{dataset}.yaml")
     raw = read_source(spec, Path())
     examples = build_examples(spec, raw.rows, settings.folds, settings.seed)
-    labels = examples.labels
-    surface = surface_accuracy(list(examples.texts["text"]), list(labels["label"]), list(labels["fold"]))
-    card = build_card(spec, raw, examples, surface)
-    _write(Path("data/examples") / dataset, examples, card)
+    surface = _surface(examples)
+    card = build_card(spec, raw, examples, float((surface["predicted"] == examples.labels["label"]).mean()))
+    _write(Path("data/examples") / dataset, examples, surface, card)
     print(_summary(card))
 
 
@@ -75,16 +76,24 @@ def _check_listed(dataset: str, datasets: dict[str, Any]) -> None:
         )
 
 
-def _write(folder: Path, examples: Examples, card: dict[str, Any]) -> None:
-    """Write the three files beside the folder first, so that a run that stops leaves nothing half-written in it."""
+def _surface(examples: Examples) -> pd.DataFrame:
+    """Return what a bag of words predicts out of fold, a row an example, in the order of the labels."""
+    labels = examples.labels
+    predicted = surface_predictions(list(examples.texts["text"]), list(labels["label"]), list(labels["fold"]))
+    return labels[["example_id"]].assign(predicted=pd.Series(predicted, index=labels.index, dtype="str"))
+
+
+def _write(folder: Path, examples: Examples, surface: pd.DataFrame, card: dict[str, Any]) -> None:
+    """Write the four files beside the folder first, so that a run that stops leaves nothing half-written in it."""
     folder.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}-") as name:
         draft = Path(name)
         examples.texts.to_parquet(draft / "texts.parquet", index=False)
         examples.labels.to_parquet(draft / "labels.parquet", index=False)
+        surface.to_parquet(draft / "surface.parquet", index=False)
         (draft / "card.json").write_text(card_json(card), encoding="utf-8")
         folder.mkdir(exist_ok=True)
-        for file in ("texts.parquet", "labels.parquet", "card.json"):
+        for file in ("texts.parquet", "labels.parquet", "surface.parquet", "card.json"):
             (draft / file).replace(folder / file)
 
 

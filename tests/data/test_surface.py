@@ -5,7 +5,7 @@ import pytest
 from sklearn.feature_extraction.text import CountVectorizer
 from sklearn.linear_model import LogisticRegression
 
-from data.surface import surface_accuracy
+from data.surface import surface_accuracy, surface_predictions
 
 WORDS = [f"w{i}" for i in range(40)]
 
@@ -16,9 +16,9 @@ def _noise(n: int, seed: int) -> tuple[list[str], list[str], list[int]]:
     return texts, list(rng.choice(["x", "y"], size=n)), [i % 4 for i in range(n)]
 
 
-def _slow(texts: list[str], labels: list[str], folds: list[int], grid: list[float]) -> float:
+def _slow(texts: list[str], labels: list[str], folds: list[int], grid: list[float]) -> list[str]:
     """The protocol spelt out, with another solver."""
-    right = 0
+    predicted = [""] * len(texts)
     for fold in sorted(set(folds)):
         tune = (fold + 1) % (max(folds) + 1)
         train = [i for i, there in enumerate(folds) if there not in (fold, tune)]
@@ -35,8 +35,8 @@ def _slow(texts: list[str], labels: list[str], folds: list[int], grid: list[floa
                 best, best_loss = probe, float(np.mean(losses))
         assert best is not None
         for i in [i for i, there in enumerate(folds) if there == fold]:
-            right += int(best.predict(words.transform([texts[i]]))[0] == labels[i])
-    return right / len(texts)
+            predicted[i] = str(best.predict(words.transform([texts[i]]))[0])
+    return predicted
 
 
 @pytest.mark.parametrize("n_classes", [2, 3])
@@ -44,7 +44,29 @@ def test_it_equals_the_slow_protocol(n_classes: int) -> None:
     texts, _, folds = _noise(60, seed=n_classes)
     labels = [str((len(set(text.split())) + int(text[1])) % n_classes) for text in texts]
     grid = [0.01, 0.1, 1.0, 10.0]
-    assert surface_accuracy(texts, labels, folds, grid) == _slow(texts, labels, folds, grid)
+    slow = _slow(texts, labels, folds, grid)
+    assert surface_predictions(texts, labels, folds, grid) == slow
+    right = sum(guess == label for guess, label in zip(slow, labels, strict=True))
+    assert surface_accuracy(texts, labels, folds, grid) == right / 60
+
+
+def test_an_example_is_predicted_without_its_own_label() -> None:
+    texts, labels, folds = _noise(120, seed=0)
+    other = ["y" if label == "x" else "x" for label in labels[:4]] + labels[4:]  # folds 0 to 3, one each
+    before, after = surface_predictions(texts, labels, folds), surface_predictions(texts, other, folds)
+    assert before != after  # they train and choose for the folds that they are not in
+    alone = [other[0], *labels[1:]]
+    changed = surface_predictions(texts, alone, folds)
+    assert [changed[i] for i in range(0, 120, 4)] == [before[i] for i in range(0, 120, 4)]
+
+
+def test_predictions_keep_the_order_of_the_examples() -> None:
+    texts, labels, folds = _noise(120, seed=1)
+    texts = [f"{text} {label * 3}" for text, label in zip(texts, labels, strict=True)]
+    order = np.random.default_rng(0).permutation(120)
+    assert surface_predictions(texts, labels, folds) == labels
+    shuffled = ([column[i] for i in order] for column in (texts, labels, folds))
+    assert surface_predictions(*shuffled) == [labels[i] for i in order]
 
 
 def test_it_finds_a_planted_word() -> None:

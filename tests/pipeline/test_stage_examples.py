@@ -1,4 +1,4 @@
-"""The examples stage from its command line to its three files, and its failing runs."""
+"""The examples stage from its command line to its four files, and its failing runs."""
 
 import json
 import subprocess
@@ -52,10 +52,10 @@ def _files(folder: Path) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in folder.iterdir()}
 
 
-def test_it_writes_three_files_and_one_line(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_it_writes_four_files_and_one_line(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
     main(["toy"])
     out = project / "data/examples/toy"
-    assert set(_files(out)) == {"texts.parquet", "labels.parquet", "card.json"}
+    assert set(_files(out)) == {"texts.parquet", "labels.parquet", "surface.parquet", "card.json"}
     assert [path.name for path in out.parent.iterdir()] == ["toy"]
     texts, labels = pd.read_parquet(out / "texts.parquet"), pd.read_parquet(out / "labels.parquet")
     assert list(texts) == ["example_id", "text", "start", "end"]
@@ -66,6 +66,20 @@ def test_it_writes_three_files_and_one_line(project: Path, capsys: pytest.Captur
     assert line == (
         "examples@toy: 24 examples, 6 groups, 2 classes; majority 0.500, surface 1.000; 3 warnings, see card.json\n"
     )
+
+
+def test_surface_predictions_are_in_the_order_of_the_labels_and_give_the_accuracy_on_the_card(project: Path) -> None:
+    rows = pd.read_csv("toy.csv")
+    rows.loc[rows["frame"] == "f0", "kind"] = ["tool", "tool", "animal", "animal"]  # no longer what the noun says
+    rows.to_csv("toy.csv", index=False)
+    main(["toy"])
+    out = project / "data/examples/toy"
+    surface, labels = pd.read_parquet(out / "surface.parquet"), pd.read_parquet(out / "labels.parquet")
+    assert list(surface) == ["example_id", "predicted"]
+    assert list(surface["example_id"]) == list(labels["example_id"])
+    right = surface["predicted"] == labels["label"]
+    assert 0.5 < right.mean() < 1
+    assert json.loads((out / "card.json").read_text(encoding="utf-8"))["surface"] == right.mean()
 
 
 def test_twice_gives_the_same_bytes(project: Path) -> None:
@@ -81,7 +95,7 @@ def test_row_order_changes_the_hash_on_the_card_only(project: Path) -> None:
     pd.read_csv("toy.csv").sample(frac=1, random_state=3).to_csv("toy.csv", index=False)
     main(["toy"])
     second = _files(project / "data/examples/toy")
-    assert [first[name] == second[name] for name in ("texts.parquet", "labels.parquet")] == [True, True]
+    assert [first[name] == second[name] for name in first if name != "card.json"] == [True] * 3
     old, new = (json.loads(files["card.json"]) for files in (first, second))
     assert {key for key in old if old[key] != new[key]} == {"source", "warnings"}  # the warning quotes the hash
 
