@@ -6,6 +6,7 @@ import torch
 from numpy.typing import NDArray
 
 from probes import null
+from probes.errors import ProbeError
 from probes.null import MaxNull, max_statistic_null, refitted_accuracies
 
 Floats = NDArray[np.float64]
@@ -59,11 +60,28 @@ def test_the_statistic_is_ridge_regression_on_the_labels(n_classes: int, strengt
 
 def test_the_block_size_does_not_matter(monkeypatch: pytest.MonkeyPatch) -> None:
     x, labels, folds = (torch.from_numpy(values) for values in cell(3))
-    draws = torch.stack([labels, labels.flip(0), labels.roll(1)])
+    draws = torch.from_numpy(np.random.default_rng(0).permuted(np.tile(labels, (60, 1)), axis=1))
     whole = refitted_accuracies(x, draws, folds, 1.0)
-    monkeypatch.setattr(null, "BLOCK_BYTES", 1)
-    np.testing.assert_array_equal(refitted_accuracies(x, draws, folds, 1.0), whole)
-    assert len(np.unique(whole)) > 1
+    for block in (1, 700, 5000):  # one head and draw at a time, several draws, several heads
+        monkeypatch.setattr(null, "BLOCK", block)
+        np.testing.assert_array_equal(refitted_accuracies(x, draws, folds, 1.0), whole)
+    assert len(np.unique(whole)) > 5
+
+
+@pytest.mark.parametrize("n_classes", [2, 3])
+def test_a_head_that_says_nothing_scores_one_class(n_classes: int) -> None:
+    labels, folds = np.arange(60) % n_classes, np.arange(60) // 12  # every class equally often in every fold
+    draws = np.stack([labels, np.roll(labels, 1)])
+    silent = refitted_accuracies(torch.full((1, 60, 4), 0.1), torch.from_numpy(draws), torch.from_numpy(folds), 1.0)
+    np.testing.assert_array_equal(silent, [[1 / n_classes] * 2])
+
+
+def test_groups_in_two_folds_are_an_error() -> None:
+    x, labels, folds = cell()
+    with pytest.raises(ProbeError, match="groups lie in several folds"):
+        run(x, labels, np.arange(60) // 2, np.arange(60) % 3)
+    with pytest.raises(ProbeError, match="at least 2 folds"):
+        run(x, labels, np.arange(60), np.zeros_like(folds))
 
 
 def test_permuting_heads_permutes_accuracies() -> None:
@@ -118,6 +136,24 @@ def test_p_values_count_the_draws_whose_best_head_reaches_the_observed() -> None
     assert ((result.p_values > 0) & (result.p_values <= 1)).all()
 
 
+def test_the_worst_head_of_each_draw_is_kept_too() -> None:
+    x, *rest = planted(n=120, n_heads=6, where=4)
+    together = run(x, *rest)
+    alone = [run(x[head : head + 1], *rest) for head in range(6)]
+    np.testing.assert_array_equal(together.worst, np.min([one.worst for one in alone], axis=0))
+    np.testing.assert_array_equal(together.best, np.max([one.worst for one in alone], axis=0))
+    assert together.worst.shape == (99,)
+    assert together.worst.dtype == np.float64
+
+
+def test_copies_in_other_folds_with_the_other_label_make_heads_worse_than_chance() -> None:
+    rng = np.random.default_rng(0)
+    x = np.repeat(rng.normal(size=(8, 60, 20)), 2, axis=1)
+    pairs, labels = np.repeat(np.arange(60), 2), np.tile([0, 1], 60)
+    folds = (pairs + np.tile([0, 1], 60)) % 5  # split by row
+    assert run(x, labels, np.arange(120), folds).observed.max() < 0.4
+
+
 def test_a_better_head_never_has_a_larger_p_value() -> None:
     result = run(*planted(n=120))
     ranked = result.p_values[np.argsort(result.observed)]
@@ -144,7 +180,7 @@ def test_layers_are_heads_in_a_row() -> None:
     x, *rest = planted(n=120, n_heads=6, where=4)
     together = run(x, *rest)
     apart = max_statistic_null((torch.from_numpy(x[i : i + 2]) for i in (0, 2, 4)), *rest, 0.1, 99, 0)
-    for name in ("best", "observed", "p_values"):
+    for name in ("best", "worst", "observed", "p_values"):
         np.testing.assert_array_equal(getattr(apart, name), getattr(together, name))
 
 
