@@ -6,11 +6,21 @@ from typing import Any
 
 import pandas as pd
 
-from pipeline.report.results import BASELINES, SCORES, Atlas, ModelResults, passing_heads, probe_titles
+from pipeline.report.results import (
+    BASELINES,
+    MARGINS,
+    MEASURES,
+    Atlas,
+    ModelResults,
+    head_rungs,
+    probe_titles,
+    rung_names,
+    why_missing,
+)
 from pipeline.report.scale import QUANTITIES, domain, step
 
 BASELINE_LABELS = {
-    "majority": "majority class",
+    "majority": "largest class",
     "surface": "surface (bag of n-grams)",
     "control_accuracy": "control task",
     "embedding": "static embedding",
@@ -18,6 +28,7 @@ BASELINE_LABELS = {
     "projection": "random projection",
     "skyline": "skyline (whole residual)",
 }
+UNSHOWN = {"log_loss"}  # measures that the page leaves to the tables
 JSON_DECIMALS = 4
 P_DECIMALS = 6
 
@@ -29,8 +40,11 @@ def payload(atlas: Atlas) -> dict[str, Any]:
         atlas: The run.
     """
     return {
-        "quantities": [{"key": entry.key, "label": entry.label, "log": entry.log} for entry in QUANTITIES],
-        "baselines": [{"key": key, "label": label} for key, label in BASELINE_LABELS.items()],
+        "quantities": [
+            {"key": entry.key, "label": entry.label, "log": entry.log, "diverging": entry.diverging}
+            for entry in QUANTITIES
+        ],
+        "baselines": [{"key": key, "label": label, "margin": MARGINS[key]} for key, label in BASELINE_LABELS.items()],
         "models": [_model_payload(model, atlas) for model in atlas.models],
     }
 
@@ -39,7 +53,13 @@ def _model_payload(model: ModelResults, atlas: Atlas) -> dict[str, Any]:
     pairs = head_pairs(model)
     titles = probe_titles(atlas.cards)
     probes = [_probe_payload(model, dataset, titles[dataset], pairs) for dataset in atlas.cards]
-    return {"slug": model.slug, "heads": [f"L{layer}H{head}" for layer, head in pairs], "probes": probes}
+    names = rung_names(model)
+    return {
+        "slug": model.slug,
+        "heads": [f"L{layer}H{head}" for layer, head in pairs],
+        "rungs": [names.get(rung, str(rung)) for rung in range(max(names, default=0) + 1)],
+        "probes": probes,
+    }
 
 
 def head_pairs(model: ModelResults) -> list[tuple[int, int]]:
@@ -60,27 +80,25 @@ def scores_of(model: ModelResults, dataset: str, pairs: Sequence[tuple[int, int]
         pairs: (layer, head) of the rows wanted, in order.
     """
     rows = model.scores[model.scores["dataset"] == dataset].set_index(["layer", "head"])
-    columns = [*SCORES, "accuracy_low", "accuracy_high", *BASELINES]
-    return rows[columns].reindex(pd.MultiIndex.from_tuples(pairs)).astype(float)
+    return rows[list(MEASURES)].reindex(pd.MultiIndex.from_tuples(pairs)).astype(float)
 
 
 def _probe_payload(model: ModelResults, dataset: str, title: str, pairs: Sequence[tuple[int, int]]) -> dict[str, Any]:
     scores = scores_of(model, dataset, pairs)
     summary = model.summaries[dataset]
-    passing = passing_heads(model, dataset)
+    rungs = head_rungs(model, dataset)
+    baselines = {key: _packed(key, scores[key]) for key in BASELINES}
     return {
         "dataset": dataset,
         "title": title,
         "family": summary["family"],
-        "passes": [index for index, pair in enumerate(pairs) if pair in passing],
+        "rungs": [rungs.get(pair, 0) for pair in pairs],
         "domain": {key: [rounded(key, end) for end in ends] for key, ends in _domains(scores, summary).items()},
-        "values": {str(key): [rounded(str(key), value) for value in column] for key, column in _columns(scores)},
-        "baselines": {key: _baseline(key, scores[key]) for key in BASELINES},
+        "values": {key: _packed(key, scores[key]) for key in MEASURES if key not in {*BASELINES, *UNSHOWN}},
+        "baselines": baselines,
+        "missing": {key: why_missing(summary, key) for key, values in baselines.items() if values is None},
+        "warnings": list(summary["warnings"]),
     }
-
-
-def _columns(scores: pd.DataFrame) -> list[tuple[Any, pd.Series]]:
-    return [(key, column) for key, column in scores.items() if key not in BASELINES]
 
 
 def _domains(scores: pd.DataFrame, summary: Mapping[str, Any]) -> dict[str, tuple[float, float]]:
@@ -91,7 +109,7 @@ def _domains(scores: pd.DataFrame, summary: Mapping[str, Any]) -> dict[str, tupl
     }
 
 
-def _baseline(key: str, column: pd.Series) -> Any:
+def _packed(key: str, column: pd.Series) -> Any:
     """Return one number where all heads share it (as `majority`), else a list; None for not measured."""
     values = [rounded(key, value) for value in column]
     return values[0] if len(set(values)) == 1 else values
@@ -117,22 +135,22 @@ def grid(model: ModelResults, dataset: str) -> dict[str, Any]:
     pairs = head_pairs(model)
     scores = scores_of(model, dataset, pairs)
     low, high = _domains(scores, model.summaries[dataset])["accuracy"]
-    passing = passing_heads(model, dataset)
+    rungs, names = head_rungs(model, dataset), rung_names(model)
     n_columns = max(head for _, head in pairs) + 1
     rows: dict[int, list[dict[str, Any] | None]] = {layer: [None] * n_columns for layer, _ in pairs}
     for index, pair in enumerate(pairs):
-        cell = _cell(pair, scores.iloc[index], pair in passing, (low, high))
-        rows[pair[0]][pair[1]] = {"index": index, **cell}
+        rung = rungs.get(pair, 0)
+        cell = _cell(pair, scores.iloc[index], names.get(rung, "") if rung else "", (low, high))
+        rows[pair[0]][pair[1]] = {"index": index, "rung": rung, **cell}
     ticks = [low + (high - low) * share for share in (0.0, 0.5, 1.0)]
     return {"rows": rows, "n_columns": n_columns, "ticks": [f"{tick:.2f}" for tick in ticks]}
 
 
-def _cell(pair: tuple[int, int], scores: pd.Series, passes: bool, ends: tuple[float, float]) -> dict[str, Any]:
+def _cell(pair: tuple[int, int], scores: pd.Series, rung_name: str, ends: tuple[float, float]) -> dict[str, Any]:
     accuracy = float(scores["accuracy"])
     name = f"L{pair[0]}H{pair[1]}"
     if math.isnan(accuracy):
-        return {"step": "none", "text": "", "label": f"{name}: not measured", "passes": False}
+        return {"step": "none", "text": "", "label": f"{name}: not measured"}
     interval = f"{scores['accuracy_low']:.3f} to {scores['accuracy_high']:.3f}"
-    label = f"{name}: accuracy {accuracy:.3f} ({interval}){', decodable' if passes else ''}"
-    text = f"{accuracy:.2f}".removeprefix("0")
-    return {"step": step(accuracy, *ends), "text": text, "label": label, "passes": passes}
+    label = f"{name}: accuracy {accuracy:.3f} ({interval}){f', {rung_name}' if rung_name else ''}"
+    return {"step": step(accuracy, *ends), "text": f"{accuracy:.2f}".removeprefix("0"), "label": label}

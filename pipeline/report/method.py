@@ -14,27 +14,36 @@ def method_facts(atlas: Atlas) -> list[tuple[str, str]]:
     Args:
         atlas: The run.
     """
-    examples, probe, taxonomy = (atlas.params.get(name) or {} for name in ("examples", "probe", "taxonomy"))
-    return [
+    names = ("examples", "extract", "probe", "taxonomy")
+    examples, extract, probe, taxonomy = (atlas.params.get(name) or {} for name in names)
+    facts = [
         ("What is probed", _PROBED),
         ("Folds", _folds(examples)),
         ("Probe", _probe(probe)),
+        *_baselines(extract, probe),
+        ("Margins", _MARGINS),
         ("Intervals", _intervals(probe)),
         ("Significance", _significance(probe, taxonomy)),
-        ("Baselines", _BASELINES),
+        ("What trades labels", _trades(atlas)),
+        ("Chosen on other folds", _CHOSEN),
         ("Information", _INFORMATION),
     ]
+    return [*facts, ("Codelength", _codelength(probe))] if probe.get("codelength") is True else facts
 
 
 _PROBED = (
     "z, the output of one attention head before the output projection W_O, at the token that carries the label "
     "(the readout of each dataset says which token that is)."
 )
-_BASELINES = (
-    "The largest class; a bag of uni- and bigrams of the text without any model (surface); where measured, a control "
-    "task with random labels, the static embedding of the token, the same head of the re-initialised model, a random "
-    "projection of the residual stream, and the whole residual stream (skyline). A baseline that was not measured is "
-    "shown as not measured; it is not zero."
+_MARGINS = (
+    "Accuracy of the head minus that of the baseline, on the same folds. Their intervals are paired: head and baseline "
+    "are compared example by example and whole groups are drawn again, so that what both find hard cancels. "
+    "Selectivity is the margin over the control task. A baseline that was not measured has no margin; it is not zero."
+)
+_CHOSEN = (
+    "The best of many heads on the examples that rank them is flattered by luck. So for each test fold k a head is "
+    "chosen without it, the one with the lowest log-loss on fold k + 1, which chose C, too. The accuracy of these "
+    "choices on their test folds is free of selection."
 )
 _INFORMATION = (
     "Bits: entropy of the held-out labels minus held-out cross-entropy of the probe. Below 0, the probe is worse than "
@@ -45,35 +54,107 @@ _INFORMATION = (
 def _folds(examples: Mapping[str, Any]) -> str:
     return (
         f"{_value(examples, 'folds')} folds, stratified by label and grouped, so that a group never stands on both "
-        f"sides; seed {_value(examples, 'seed')}. Each fold is tested once, and every number is out of fold."
+        f"sides; seed {_value(examples, 'seed')}. The folds rotate: fold k is tested once, by a probe trained on all "
+        "folds but k and k + 1; fold k + 1 chooses C. Every number is out of fold."
     )
 
 
 def _probe(probe: Mapping[str, Any]) -> str:
     return (
-        f"L2-regularised logistic regression on each head alone. The inverse strength C is one of "
-        f"{_value(probe, 'c_grid')}, chosen on another fold than the one tested; the scaler and the probe never see "
-        "test rows."
+        "L2-regularised logistic regression (multinomial for more than two classes) on each head alone, inputs "
+        "standardised by the training rows. Each fit is solved until its penalised objective is within 1e-6 of the "
+        "optimum, as a share of it; a fit that did not get there is left out of the choice of C, and its head is named "
+        f"with the dataset. The inverse strength C is one of {_value(probe, 'c_grid')}, chosen by log-loss. Scaler and "
+        "probe never see test rows, and nothing is fitted again after the choice."
     )
+
+
+def _baselines(extract: Mapping[str, Any], probe: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Return one sentence for each baseline."""
+    seed, draws = _value(probe, "seed"), probe.get("controls")
+    averaged = "one draw" if draws == 1 else f"the mean of {_value(probe, 'controls')} draws"
+    return [
+        ("Largest class", "The share of the most frequent class."),
+        (
+            "Surface",
+            "A logistic regression on which words and word pairs the text has (uni- and bigrams), without a model.",
+        ),
+        (
+            "Control task",
+            "The same head probed on labels that say nothing (Hewitt and Liang 2019): one random label for each "
+            f"control key, the same wherever it occurs, classes as frequent as the real ones; {averaged}, seed {seed}. "
+            "Refused where no control key recurs between training and test, since then nothing can be learnt by heart.",
+        ),
+        ("Static embedding", "A probe of the static embedding of the token read, before any layer."),
+        (
+            "Untrained model",
+            "The same head of a re-initialised model of the same architecture, static embeddings included (Zhang and "
+            f"Bowman 2018); weights from seed {_value(extract, 'seed')}.",
+        ),
+        (
+            "Random projection",
+            "A random projection of the residual stream entering the layer to the width of the head (d_head), its "
+            f"dimensions first divided by their deviation: what any slice of that width would know; seed {seed}.",
+        ),
+        (
+            "Skyline",
+            "A probe of the whole residual stream leaving the layer; no ceiling, since in many more dimensions than a "
+            "head's it may learn less from the same examples.",
+        ),
+    ]
 
 
 def _intervals(probe: Mapping[str, Any]) -> str:
     confidence = probe.get("confidence")
     share = f"{100 * confidence:g} %" if isinstance(confidence, int | float) else NOT_SET
     return (
-        f"{share} intervals from {_value(probe, 'bootstrap')} cluster-bootstrap replicates over groups; "
-        f"seed {_value(probe, 'seed')}."
+        f"{share} intervals from {_value(probe, 'bootstrap')} cluster-bootstrap replicates, which draw whole groups "
+        f"with replacement (Field and Welsh 2007); seed {_value(probe, 'seed')}. Three corrections: BCa ends (Efron "
+        "1987), their constants from the skewness of the group sums; expansion by the t quantile and "
+        "sqrt(G / (G - 1)) for G groups (Hesterberg 2015); and the factor (5/3)^(1/4), since the probes of different "
+        "folds share training examples. Where all groups score alike, the interval is what the exact binomial allows "
+        "when none of G groups deviates."
     )
 
 
 def _significance(probe: Mapping[str, Any], taxonomy: Mapping[str, Any]) -> str:
     grid = probe.get("c_grid") or [NOT_SET]
     return (
-        f"{_value(probe, 'permutations')} permutations of the labels inside each fold, exchanged as the groups of the "
-        "dataset allow. A one-step probe (the first Newton step of the logistic one, at C "
-        f"{grid[len(grid) // 2]}) is fitted anew to every permutation. Each p-value compares "
-        "a head with the best of all heads under a permutation, so it "
-        f"is family-wise over the heads of one model and dataset; alpha {_value(taxonomy, 'alpha')}."
+        f"{_value(probe, 'permutations')} permutations of the labels inside each fold, seed {_value(probe, 'seed')}. A "
+        f"one-step probe (the first Newton step of the logistic one, at C {grid[len(grid) // 2]}) is fitted anew to "
+        "every permutation. Each p-value compares a head with the best of all heads under a permutation (the "
+        "max-statistic of Westfall and Young 1993), so it is family-wise over the heads of one model and dataset; "
+        f"alpha {_value(taxonomy, 'alpha')}. The mean accuracy of these best heads is what to expect of the best head "
+        "under the null."
+    )
+
+
+_TRADES = (
+    "Groups with one label (constant) trade labels with equally large groups of their fold. Groups with every class "
+    "equally often (balanced) trade labels inside: the examples of a group that share a label stay together. Groups of "
+    "other mixes (mixed) do both, and trade single examples where nothing else could move."
+)
+
+
+def _trades(atlas: Atlas) -> str:
+    """Return what trades places in the null, and which design each dataset of this run has."""
+    found: dict[str, list[str]] = {}
+    for model in atlas.models:
+        for dataset, summary in model.summaries.items():
+            null = summary["null"]
+            kind = f"{null['design']}, trading single examples" if null["exchange"] == "examples" else null["design"]
+            names = found.setdefault(kind, [])
+            names += [dataset] if dataset not in names else []
+    listed = "; ".join(f"{kind}: {', '.join(names)}" for kind, names in sorted(found.items()))
+    return f"{_TRADES} In this run: {listed}." if listed else _TRADES
+
+
+def _codelength(probe: Mapping[str, Any]) -> str:
+    return (
+        "Online codelength (Voita and Titov 2020): the bits it takes to send all labels, whole groups in random order "
+        f"(seed {_value(probe, 'seed')}), in portions that double from 1/64 of the examples on. Each portion costs its "
+        "cross-entropy under a probe of all before it, the first one log2 of the number of classes a label. "
+        "Compression is what all labels would cost at that price, divided by the codelength."
     )
 
 

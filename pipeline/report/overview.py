@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from pipeline.report.results import ModelResults, passed, split_values
+from pipeline.report.results import SELECTIVE, ModelResults, passed, split_values
 
 FAMILIES = ("structural", "syntactic", "semantic", "factual", "truth", "expression")
 PHASES = {
@@ -16,7 +16,7 @@ PHASES = {
 
 
 def sentence(model: ModelResults, n_features: int, alpha: float | None) -> str:
-    """Return the result of a model in one sentence.
+    """Return the result of a model in two sentences: heads that decode, and among them those that are selective.
 
     Args:
         model: Results of the model.
@@ -28,7 +28,19 @@ def sentence(model: ModelResults, n_features: int, alpha: float | None) -> str:
     level = "" if alpha is None else f" (family-wise p < {alpha:g})"
     start = f"In {decodable:,} of {len(model.heads):,} heads, a linear probe reads {features} better than chance{level}"
     kinds = _kinds(Counter(model.heads["label"]))
-    return f"{start}: {_joined(kinds)}." if kinds else f"{start}."
+    first = f"{start}: {_joined(kinds)}." if kinds else f"{start}."
+    return f"{first} {_selective(model)}"
+
+
+def _selective(model: ModelResults) -> str:
+    rows = model.assignments[model.assignments["rung"] >= SELECTIVE]
+    count = len(rows[["layer", "head"]].drop_duplicates())
+    heads = f"{count:,} head is" if count == 1 else f"{count:,} heads are"
+    beats = "it also beats" if count == 1 else "they also beat"
+    return (
+        f"{heads} selective for a feature: {beats} the control task, a bag of words, the static embedding, the "
+        "untrained model and a random projection."
+    )
 
 
 def _kinds(labels: Counter[str]) -> list[str]:

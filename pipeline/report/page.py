@@ -12,7 +12,7 @@ from pipeline.report.heatmap import BASELINE_LABELS, grid, head_pairs, payload
 from pipeline.report.method import method_facts
 from pipeline.report.overview import family_bars, label_bars, phase_cards, rung_bars, sentence
 from pipeline.report.results import Atlas, ModelResults, probe_titles, split_values
-from pipeline.report.scale import QUANTITIES, palette
+from pipeline.report.scale import MARGIN_MAP, QUANTITIES, palette
 
 NUMBERED_COLUMNS = 16  # heads in a layer up to which a cell has room for its number
 NOT_MEASURED = "not measured"
@@ -32,7 +32,9 @@ def render_page(atlas: Atlas, provenance: dict[str, Any]) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters.update(number=_number, p_value=_p_value, count=_count, listed=_listed, or_dash=_or_dash)
+    environment.filters.update(
+        number=_number, signed=_signed, p_value=_p_value, count=_count, listed=_listed, or_dash=_or_dash
+    )
     return environment.get_template("template.html.j2").render(_context(atlas, provenance))
 
 
@@ -45,6 +47,7 @@ def _context(atlas: Atlas, provenance: dict[str, Any]) -> dict[str, Any]:
         "titles": titles,
         "quantities": QUANTITIES,
         "palette": palette(),
+        "margin_palette": palette(MARGIN_MAP),
         "datasets": dataset_cards(atlas),
         "unmeasured": _unmeasured(atlas),
         "method": method_facts(atlas),
@@ -107,6 +110,10 @@ def _unmeasured(atlas: Atlas) -> list[str]:
 
 def _number(value: Any, decimals: int = 3) -> str:
     return NOT_MEASURED if value is None or value != value else f"{value:.{decimals}f}"
+
+
+def _signed(value: float) -> str:
+    return f"{value:+.3f}".replace("-", "−")
 
 
 def _or_dash(value: float) -> str:

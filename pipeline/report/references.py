@@ -32,6 +32,56 @@ CONTROL_TASKS = """@inproceedings{hewitt2019designing,
   year = {2019},
 }"""
 
+UNTRAINED = """@inproceedings{zhang2018language,
+  title = {Language Modeling Teaches You More than Translation Does: Lessons Learned Through Auxiliary Syntactic Task Analysis},
+  author = {Zhang, Kelly and Bowman, Samuel},
+  booktitle = {Proceedings of the 2018 EMNLP Workshop BlackboxNLP: Analyzing and Interpreting Neural Networks for NLP},
+  pages = {359--361},
+  year = {2018},
+}"""  # noqa: E501
+CODELENGTH = """@inproceedings{voita2020information,
+  title = {Information-Theoretic Probing with Minimum Description Length},
+  author = {Voita, Elena and Titov, Ivan},
+  booktitle = {Proceedings of the 2020 Conference on Empirical Methods in Natural Language Processing (EMNLP)},
+  pages = {183--196},
+  year = {2020},
+}"""
+MAX_STATISTIC = r"""@book{westfall1993resampling,
+  title = {Resampling-Based Multiple Testing: Examples and Methods for p-Value Adjustment},
+  author = {Westfall, Peter H. and Young, S. Stanley},
+  publisher = {John Wiley \& Sons},
+  year = {1993},
+}"""
+BCA = """@article{efron1987better,
+  title = {Better Bootstrap Confidence Intervals},
+  author = {Efron, Bradley},
+  journal = {Journal of the American Statistical Association},
+  volume = {82},
+  number = {397},
+  pages = {171--185},
+  year = {1987},
+}"""
+CLUSTERS = """@article{field2007bootstrapping,
+  title = {Bootstrapping Clustered Data},
+  author = {Field, Christopher A. and Welsh, Alan H.},
+  journal = {Journal of the Royal Statistical Society: Series B (Statistical Methodology)},
+  volume = {69},
+  number = {3},
+  pages = {369--390},
+  year = {2007},
+}"""
+EXPANSION = """@article{hesterberg2015what,
+  title = {What Teachers Should Know About the Bootstrap: Resampling in the Undergraduate Statistics Curriculum},
+  author = {Hesterberg, Tim C.},
+  journal = {The American Statistician},
+  volume = {69},
+  number = {4},
+  pages = {371--386},
+  year = {2015},
+}"""
+METHODS = (MAX_STATISTIC, CLUSTERS, BCA, EXPANSION)  # of every run
+MEASURED = {"control_accuracy": CONTROL_TASKS, "untrained": UNTRAINED, "codelength": CODELENGTH}  # where a column is
+
 
 def bibliography(atlas: Atlas, commit: str) -> str:
     """Return a BibTeX file with one entry per work: the datasets, the survey, the methods used and this software.
@@ -50,8 +100,11 @@ def _entries(atlas: Atlas, commit: str) -> Iterator[tuple[str, str]]:
     """Yield (slug of who asks for it, entry), ours first so that they keep their keys."""
     yield "head_atlas", _software(commit)
     yield "survey", SURVEY
-    if any(control_was_measured(model.scores) for model in atlas.models):
-        yield "control_tasks", CONTROL_TASKS
+    for entry in METHODS:
+        yield "methods", entry
+    for column, entry in MEASURED.items():
+        if any(was_measured(model.scores, column) for model in atlas.models):
+            yield "methods", entry
     for dataset, card in atlas.cards.items():
         for entry in dataset_entries(dataset, card.get("citation") or ""):
             yield dataset, entry
@@ -62,13 +115,14 @@ def _software(commit: str) -> str:
     return f"@misc{{head_atlas,\n  title = {{Head Atlas}},\n  author = {{{{Head Atlas contributors}}}},{note}\n}}"
 
 
-def control_was_measured(scores: pd.DataFrame) -> bool:
-    """Return whether any head has a control accuracy.
+def was_measured(scores: pd.DataFrame, column: str) -> bool:
+    """Return whether any head has a number in a column.
 
     Args:
         scores: One row per dataset x layer x head.
+        column: Its name.
     """
-    return bool(scores["control_accuracy"].notna().any())
+    return bool(scores[column].notna().any())
 
 
 def dataset_entries(dataset: str, citation: str) -> list[str]:

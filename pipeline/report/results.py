@@ -11,12 +11,22 @@ from pipeline.errors import PipelineError
 
 SCORES = ("accuracy", "balanced_accuracy", "auroc", "information_bits", "p_value")
 BASELINES = ("majority", "surface", "control_accuracy", "embedding", "untrained", "projection", "skyline")
-SCORE_COLUMNS = ("dataset", "feature", "family", "layer", "head", *SCORES, "accuracy_low", "accuracy_high", *BASELINES)
+# baseline -> column of what a head has over it; `<column>_low` and `<column>_high` are the ends of its interval
+MARGINS = {name: "selectivity" if name == "control_accuracy" else f"margin_{name}" for name in BASELINES}
+MARGIN_COLUMNS = tuple(f"{name}{end}" for name in MARGINS.values() for end in ("", "_low", "_high"))
+MEASURES = (
+    *SCORES, "accuracy_low", "accuracy_high", "log_loss", "codelength", *BASELINES, *MARGIN_COLUMNS,
+)  # fmt: skip
+SCORE_COLUMNS = ("dataset", "feature", "family", "layer", "head", *MEASURES)
+DECODABLE, SELECTIVE = 1, 2  # rungs
 HEAD_COLUMNS = ("layer", "head", "name", "label", "family", "phase", "features", "rung", "specialisation", "stability")
 ASSIGNMENT_COLUMNS = ("layer", "head", "name", "feature", "dataset", "family", "phase", "cell", "rung")
 NUMBERS = ("layer", "head", "rung", "specialisation", "stability", "accuracy", "margin", "p_value")
 CARD_KEYS = ("feature", "family", "n_examples", "n_groups", "classes", "majority", "surface", "readout", "licence")
-SUMMARY_KEYS = ("feature", "family", "classes", "majority", "surface", "best", "extraction")
+SUMMARY_KEYS = (
+    "feature", "family", "classes", "n_examples", "majority", "surface", "embedding", "best", "selected", "null",
+    "control", "unconverged", "unconverged_baselines", "warnings", "extraction",
+)  # fmt: skip
 TAXONOMY_KEYS = ("rungs", "phases")
 IDENTITY = ("source", "revision", "weights_sha256")  # of a model: what may not differ between its cells
 
@@ -119,11 +129,11 @@ def passed(model: ModelResults) -> pd.DataFrame:
     Args:
         model: Results of the model.
     """
-    return model.assignments[model.assignments["rung"] >= 1]
+    return model.assignments[model.assignments["rung"] >= DECODABLE]
 
 
-def passing_heads(model: ModelResults, dataset: str) -> set[tuple[int, int]]:
-    """Return (layer, head) of every head that decodes the dataset.
+def head_rungs(model: ModelResults, dataset: str) -> dict[tuple[int, int], int]:
+    """Return (layer, head) -> rung on the dataset, of every head that decodes it.
 
     Args:
         model: Results of the model.
@@ -131,7 +141,39 @@ def passing_heads(model: ModelResults, dataset: str) -> set[tuple[int, int]]:
     """
     rows = passed(model)
     rows = rows[rows["dataset"] == dataset]
-    return set(zip(rows["layer"].astype(int), rows["head"].astype(int), strict=True))
+    layers, heads, rungs = (rows[name].astype(int) for name in ("layer", "head", "rung"))
+    return dict(zip(zip(layers, heads, strict=True), rungs, strict=True))
+
+
+def passing_heads(model: ModelResults, dataset: str, rung: int = DECODABLE) -> set[tuple[int, int]]:
+    """Return (layer, head) of every head that stands on a rung or higher.
+
+    Args:
+        model: Results of the model.
+        dataset: Slug.
+        rung: The rung.
+    """
+    return {head for head, reached in head_rungs(model, dataset).items() if reached >= rung}
+
+
+def rung_names(model: ModelResults) -> dict[int, str]:
+    """Return rung -> its name, from the taxonomy.
+
+    Args:
+        model: Results of the model.
+    """
+    return {int(rung["rung"]): str(rung["name"]) for rung in model.taxonomy["rungs"]}
+
+
+def why_missing(summary: Mapping[str, Any], baseline: str) -> str:
+    """Return why a baseline has no number.
+
+    Args:
+        summary: Of the model x dataset.
+        baseline: One of `BASELINES`.
+    """
+    refused = summary["control"].get("refused") if baseline == "control_accuracy" else None
+    return f"refused: {refused}" if refused else "not measured"
 
 
 def probe_titles(cards: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:

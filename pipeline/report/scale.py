@@ -12,6 +12,7 @@ STEPS = 16
 NARROWEST = 0.1  # of a scale from a chance level up: below that, noise would look like signal
 EVEN = 0.179  # luminance on which black and white read equally well, at a contrast of 4.6
 MAP_NAME = "viridis"  # even steps in lightness, readable with every kind of colour blindness and in grey
+MARGIN_MAP = "PuOr"  # orange below 0, purple above: told apart with every kind of colour blindness
 
 
 @dataclass(frozen=True)
@@ -21,22 +22,36 @@ class Quantity:
     Attributes:
         key: Column of `heads.parquet`.
         label: What people read.
+        note: What the ends of the scale mean.
         log: Whether the scale runs over the logarithm.
-        note: What the low end of the scale means.
+        diverging: Whether the scale has 0 in its middle, as that of a margin has.
     """
 
     key: str
     label: str
-    log: bool
     note: str
+    log: bool = False
+    diverging: bool = False
+
+
+def _margin(key: str, label: str) -> Quantity:
+    note = "has 0 in its middle: orange heads score below the baseline, purple ones above"
+    return Quantity(key, label, note, diverging=True)
 
 
 QUANTITIES = (
-    Quantity("accuracy", "accuracy", log=False, note="starts at the share of the largest class"),
-    Quantity("balanced_accuracy", "balanced accuracy", log=False, note="starts at chance, one over the classes"),
-    Quantity("auroc", "AUROC", log=False, note="starts at chance, 0.5"),
-    Quantity("information_bits", "information (bits)", log=False, note="starts at 0, nothing known about the label"),
-    Quantity("p_value", "p-value (family-wise)", log=True, note="is logarithmic, from 1 down to the smallest found"),
+    Quantity("accuracy", "accuracy", "starts at the share of the largest class"),
+    _margin("selectivity", "selectivity (margin over the control task)"),
+    _margin("margin_majority", "margin over the largest class"),
+    _margin("margin_surface", "margin over surface (bag of n-grams)"),
+    _margin("margin_embedding", "margin over the static embedding"),
+    _margin("margin_untrained", "margin over the untrained model"),
+    _margin("margin_projection", "margin over the random projection"),
+    _margin("margin_skyline", "margin over the skyline"),
+    Quantity("balanced_accuracy", "balanced accuracy", "starts at chance, one over the classes"),
+    Quantity("auroc", "AUROC", "starts at chance, 0.5"),
+    Quantity("information_bits", "information (bits)", "starts at 0, nothing known about the label"),
+    Quantity("p_value", "p-value (family-wise)", "is logarithmic, from 1 down to the smallest found", log=True),
 )
 
 
@@ -52,6 +67,9 @@ def domain(quantity: Quantity, values: Sequence[float], majority: float, n_class
     measured = [value for value in values if not math.isnan(value)]
     if quantity.log:
         return 1.0, min([0.01, *(value for value in measured if value > 0)])
+    if quantity.diverging:
+        reach = max([NARROWEST, *map(abs, measured)])
+        return -reach, reach
     chance = {"accuracy": majority, "balanced_accuracy": 1 / n_classes, "auroc": 0.5}
     low = chance.get(quantity.key, 0.0)
     return low, max([low + NARROWEST, *measured])
@@ -72,9 +90,13 @@ def step(value: float, low: float, high: float, log: bool = False) -> int:
     return min(STEPS - 1, max(0, math.floor(share * STEPS)))
 
 
-def palette() -> list[Mapping[str, str]]:
-    """Return the `STEPS` colours, low to high, each with the ink that reads best on it."""
-    colours = matplotlib.colormaps[MAP_NAME](np.linspace(0, 1, STEPS))
+def palette(name: str = MAP_NAME) -> list[Mapping[str, str]]:
+    """Return the `STEPS` colours, low to high, each with the ink that reads best on it.
+
+    Args:
+        name: Of the colour map.
+    """
+    colours = matplotlib.colormaps[name](np.linspace(0, 1, STEPS))
     return [
         {"fill": matplotlib.colors.to_hex(colour), "ink": "#ffffff" if _luminance(colour) < EVEN else "#000000"}
         for colour in colours

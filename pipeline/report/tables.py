@@ -4,18 +4,29 @@ from typing import Any
 
 import pandas as pd
 
-from pipeline.report.results import BASELINES, Atlas, ModelResults, passed, passing_heads
+from pipeline.report.results import (
+    BASELINES,
+    DECODABLE,
+    MARGIN_COLUMNS,
+    SELECTIVE,
+    Atlas,
+    ModelResults,
+    head_rungs,
+    passed,
+    passing_heads,
+)
 
 DECIMALS = 6
 METRIC_DECIMALS = 4
 BEST_COLUMNS = (
     "model", "feature", "dataset", "family", "rank", "label", "layer", "head", "passes", "accuracy", "accuracy_low",
     "accuracy_high", "balanced_accuracy", "auroc", "information_bits", "p_value", *BASELINES,
+    "rung", "log_loss", "codelength", *MARGIN_COLUMNS,
 )  # fmt: skip
 
 
 def best_heads(atlas: Atlas, top_heads: int) -> pd.DataFrame:
-    """Return the best heads of each model x dataset by accuracy, with intervals, baselines and p-values.
+    """Return the best heads of each model x dataset by accuracy, with intervals, p-values and margins over baselines.
 
     Args:
         atlas: The run.
@@ -28,14 +39,16 @@ def best_heads(atlas: Atlas, top_heads: int) -> pd.DataFrame:
 def _best_of(model: ModelResults, dataset: str, top_heads: int) -> pd.DataFrame:
     rows = model.scores[model.scores["dataset"] == dataset]
     rows = rows.sort_values(["accuracy", "layer", "head"], ascending=[False, True, True]).head(top_heads)
-    passing = passing_heads(model, dataset)
+    reached = head_rungs(model, dataset)
+    rungs = [reached.get(pair, 0) for pair in zip(rows["layer"], rows["head"], strict=True)]
     rows = rows.assign(
         model=model.slug,
         rank=range(1, len(rows) + 1),
         label=_labels(rows),
-        passes=[pair in passing for pair in zip(rows["layer"], rows["head"], strict=True)],
+        passes=[rung >= DECODABLE for rung in rungs],
+        rung=rungs,
     )
-    return rows[list(BEST_COLUMNS)].astype(dict.fromkeys(BASELINES, float))
+    return rows[list(BEST_COLUMNS)]
 
 
 def _labels(rows: pd.DataFrame) -> list[str]:
@@ -109,8 +122,13 @@ def _cell_metrics(model: ModelResults, dataset: str) -> dict[str, float]:
     values = {
         "best_accuracy": summary["best"]["accuracy"],
         "best_accuracy_low": summary["best"]["accuracy_low"],
+        "selected_accuracy": summary["selected"]["accuracy"],
         "majority": summary["majority"],
         "surface": summary["surface"],
     }
     numbers = {name: round(float(value), METRIC_DECIMALS) for name, value in values.items() if value is not None}
-    return {**numbers, "heads_decodable": len(passing_heads(model, dataset))}
+    return {
+        **numbers,
+        "heads_decodable": len(passing_heads(model, dataset)),
+        "heads_selective": len(passing_heads(model, dataset, SELECTIVE)),
+    }

@@ -97,8 +97,8 @@ def _read_scores(path: Path) -> pd.DataFrame:
     except (FileNotFoundError, ValueError) as error:
         raise _unreadable(path, error) from None
     results.check_columns(table, results.SCORE_COLUMNS, str(path))
-    # a baseline nobody measured is a column of None, which would not stack with numbers
-    return table.astype(dict.fromkeys(results.BASELINES, float)).sort_values(["layer", "head"], ignore_index=True)
+    # what was not measured may be a column of None, which would not stack with numbers
+    return table.astype(dict.fromkeys(results.MEASURES, float)).sort_values(["layer", "head"], ignore_index=True)
 
 
 def _read_csv(path: Path, columns: Sequence[str]) -> pd.DataFrame:

@@ -14,14 +14,14 @@ from dvc_render.vega import VegaRenderer
 from pipeline.cells import wanted_cells
 from pipeline.errors import PipelineError
 from pipeline.report.dataset_cards import excerpt
-from pipeline.report.method import method_facts
 from pipeline.report.overview import sentence
 from pipeline.report.provenance import code_commit, code_dirty, library_versions, lock_hash
-from pipeline.report.references import ENTRY_KEY, bibliography, dataset_entries, escape
+from pipeline.report.references import ENTRY_KEY, MEASURED, bibliography, dataset_entries, escape
 from pipeline.report.results import Atlas, ModelResults, model_identity, probe_titles, with_numbers
-from pipeline.report.scale import QUANTITIES, STEPS, domain, palette, step
+from pipeline.report.scale import MAP_NAME, MARGIN_MAP, QUANTITIES, STEPS, domain, palette, step
 
-ACCURACY, P_VALUE = QUANTITIES[0], QUANTITIES[-1]
+QUANTITY = {entry.key: entry for entry in QUANTITIES}
+ACCURACY, P_VALUE, MARGIN = (QUANTITY[key] for key in ("accuracy", "p_value", "margin_skyline"))
 
 
 def make_cells(root: Path, *names: str) -> Path:
@@ -72,30 +72,40 @@ def test_p_values_run_down_a_logarithmic_scale() -> None:
 def test_the_scale_starts_at_majority_and_does_not_blow_up_noise() -> None:
     assert domain(ACCURACY, [0.5, 0.52, math.nan], 0.5, 2) == (0.5, pytest.approx(0.6))
     assert domain(ACCURACY, [0.5, 0.9], 0.5, 2) == (0.5, 0.9)
-    assert domain(QUANTITIES[1], [0.9], 0.5, 4) == (0.25, 0.9)
+    assert domain(QUANTITY["balanced_accuracy"], [0.9], 0.5, 4) == (0.25, 0.9)
     assert domain(P_VALUE, [1.0, 0.5], 0.5, 2) == (1.0, 0.01)
 
 
-def test_every_colour_carries_readable_ink() -> None:
-    def luminance(colour: str) -> float:
-        parts = [int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)]
-        linear = [part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts]
-        return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+def test_the_scale_of_a_margin_has_zero_in_its_middle() -> None:
+    assert domain(MARGIN, [-0.3, 0.2, math.nan], 0.5, 2) == (-0.3, 0.3)
+    assert domain(MARGIN, [math.nan], 0.5, 2) == (-0.1, 0.1)
+    assert [step(value, -0.3, 0.3) for value in (-0.3, -0.001, 0.001, 0.3)] == [0, 7, 8, STEPS - 1]
 
-    lights = [luminance(entry["fill"]) for entry in palette()]
-    assert lights == sorted(lights)
-    for entry, light in zip(palette(), lights, strict=True):
-        dark, bright = sorted([light, luminance(entry["ink"])])
+
+def luminance(colour: str) -> float:
+    parts = [int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)]
+    linear = [part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+
+@pytest.mark.parametrize("name", [MAP_NAME, MARGIN_MAP])
+def test_every_colour_carries_readable_ink(name: str) -> None:
+    for entry in palette(name):
+        dark, bright = sorted(luminance(entry[part]) for part in ("fill", "ink"))
         assert (bright + 0.05) / (dark + 0.05) >= 4.5
 
 
-def scores(control: float | None) -> pd.DataFrame:
-    return pd.DataFrame({"control_accuracy": [control]}, dtype=float)
+def test_colours_get_lighter_with_the_score_and_darker_with_the_size_of_a_margin() -> None:
+    scores, margins = ([luminance(entry["fill"]) for entry in palette(name)] for name in (MAP_NAME, MARGIN_MAP))
+    assert scores == sorted(scores)
+    assert margins[: STEPS // 2] == sorted(margins[: STEPS // 2])
+    assert margins[STEPS // 2 :] == sorted(margins[STEPS // 2 :], reverse=True)
 
 
-def small_atlas(citations: dict[str, str | None], control: float | None = None) -> Atlas:
+def small_atlas(citations: dict[str, str | None], *measured: str) -> Atlas:
     cards = {dataset: {"feature": dataset, "citation": citation} for dataset, citation in citations.items()}
-    model = ModelResults("m", scores(control), {}, pd.DataFrame(), pd.DataFrame(), {})
+    scores = pd.DataFrame({name: [0.5 if name in measured else math.nan] for name in MEASURED})
+    model = ModelResults("m", scores, {}, pd.DataFrame(), pd.DataFrame(), {})
     return Atlas({}, cards, (model,))
 
 
@@ -117,16 +127,26 @@ def test_plain_words_become_a_note_with_balanced_braces() -> None:
 def test_keys_are_unique_whatever_the_datasets_cite() -> None:
     same, other = "@misc{k, title = {One}}", "@misc{K, title = {Two}}"
     stolen = "@misc{zheng2024attention, title = {Not the survey}}"
+    ours = ["westfall1993resampling", "field2007bootstrapping", "efron1987better", "hesterberg2015what"]
     bib = bibliography(small_atlas({"a": same, "b": f" {same} ", "c": other, "d": stolen, "e": None}), "unknown")
     keys = [match[1] for match in ENTRY_KEY.finditer(bib)]
-    assert keys == ["head_atlas", "zheng2024attention", "k", "K_c", "zheng2024attention_d"]
+    assert keys == ["head_atlas", "zheng2024attention", *ours, "k", "K_c", "zheng2024attention_d"]
     assert bib.count("One") == 1
     assert "Not the survey" in bib
 
 
-@pytest.mark.parametrize(("control", "expected"), [(None, False), (0.5, True)])
-def test_the_control_task_is_cited_only_if_it_was_run(control: float | None, expected: bool) -> None:
-    assert ("hewitt2019designing" in bibliography(small_atlas({}, control), "abc")) is expected
+@pytest.mark.parametrize(
+    ("column", "key"),
+    [
+        ("control_accuracy", "hewitt2019designing"),
+        ("untrained", "zhang2018language"),
+        ("codelength", "voita2020information"),
+    ],
+)
+def test_a_method_is_cited_only_if_it_was_used(column: str, key: str) -> None:
+    assert key in bibliography(small_atlas({}, column), "abc")
+    others = [name for name in MEASURED if name != column]
+    assert key not in bibliography(small_atlas({}, *others), "abc")
 
 
 def test_the_software_entry_names_the_commit() -> None:
@@ -229,14 +249,9 @@ def test_the_sentence_counts_each_kind_once() -> None:
     model = ModelResults("m", pd.DataFrame(), {}, heads, assignments, {})
     assert sentence(model, 6, 0.05) == (
         "In 4 of 5 heads, a linear probe reads at least one of 6 features better than chance (family-wise p < 0.05): "
-        "3 specialised (2 syntactic, 1 truth) and 1 polyfunctional."
+        "3 specialised (2 syntactic, 1 truth) and 1 polyfunctional. 1 head is selective for a feature: it also "
+        "beats the control task, a bag of words, the static embedding, the untrained model and a random projection."
     )
-
-
-def test_the_method_says_when_a_param_is_not_set() -> None:
-    facts = dict(method_facts(Atlas({"probe": {"permutations": 2000}}, {}, ())))
-    assert facts["Significance"].startswith("2,000 permutations")
-    assert facts["Folds"].startswith("not set folds")
 
 
 PLOT = Path(__file__).parents[2] / ".dvc/plots/heatmap.json"

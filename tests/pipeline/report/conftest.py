@@ -1,6 +1,8 @@
 """A made-up run: everything that the report stage reads, for six features."""
 
+import html
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -23,20 +25,28 @@ FEATURES = {
     "country_continent": ("factual", "Knowledge Recalling", "Memory Head", ("Africa", "Asia", "Europe", "Americas")),
     "capital_truth": ("truth", "Latent Reasoning", "Truthfulness Head", ("false", "true")),
 }
-UNMEASURED = ("control_accuracy", "selectivity", "embedding", "untrained", "projection", "skyline")
+REFUSED, UNSOLVED = "capital_truth", "part_of_speech"  # datasets without a control task, with fits not converged
+WHY = "no control key recurs between training and test: no control label can be learnt"
+MARGINS = {
+    "control_accuracy": "selectivity",
+    **{name: f"margin_{name}" for name in ("majority", "surface", "embedding", "untrained", "projection", "skyline")},
+}
 
 
 def _make_run(root: Path, models: tuple[str, ...] = ("minilm",), layers: int = 6, heads: int = 12) -> None:
     """Write everything the report reads, for six features."""
     params: dict[str, Any] = {
         "examples": {"folds": 5, "seed": 0},
-        "extract": {"device": "auto"},
-        "probe": {"c_grid": [0.01, 1.0], "permutations": 1000, "bootstrap": 1000, "confidence": 0.95, "seed": 0},
+        "extract": {"device": "auto", "batch_tokens": 8192, "seed": 7},
+        "probe": {
+            "c_grid": [0.01, 1.0], "controls": 3, "permutations": 1000, "bootstrap": 1000, "confidence": 0.95,
+            "codelength": False, "seed": 0, "device": "auto",
+        },
         "taxonomy": {"alpha": 0.05},
         "report": {"top_heads": 3},
         "models": {model: {"source": "somewhere", "revision": "r1"} for model in models},
         "datasets": {dataset: {} for dataset in FEATURES},
-    }
+    }  # fmt: skip
     _write(root / "params.yaml", yaml.safe_dump(params, sort_keys=False))
     for number, dataset in enumerate(FEATURES):
         _write_card(root, dataset)
@@ -61,8 +71,9 @@ def _write_card(root: Path, dataset: str) -> None:
         "dataset": dataset, "feature": dataset, "family": family, "description": f"Whether {dataset} can be read off.",
         "licence": "CC-BY-4.0", "citation": f"@misc{{{dataset}2020, title = {{About {dataset}}}}}", "readout": "span",
         "too_long": "drop", "n_examples": 1200, "n_groups": 300, "n_control_keys": 80,
-        "classes": {label: 1200 // len(labels) for label in labels}, "majority": 1 / len(labels), "surface": 0.55,
-        "folds": [], "source": {"kind": "generated", "module": "data.generated", "sha256": "ab" * 32}, "dropped": {},
+        "classes": {label: 1200 // len(labels) for label in labels}, "majority": 1 / len(labels),
+        "surface": 1 / len(labels) + 0.05, "folds": [], "dropped": {},
+        "source": {"kind": "generated", "module": "data.generated", "sha256": "ab" * 32},
         "examples": examples, "warnings": ["labels of 3 groups differ"] if dataset == "word_sense" else [],
     }  # fmt: skip
     _write(root / "data/examples" / dataset / "card.json", card)
@@ -80,35 +91,67 @@ def _write_cell(root: Path, model: str, dataset: str, rng: np.random.Generator, 
         "layer": layer, "head": head, "n_examples": 1200, "n_groups": 300, "n_classes": len(labels),
         "accuracy": accuracy,
         "accuracy_low": accuracy - 0.03, "accuracy_high": accuracy + 0.03, "balanced_accuracy": accuracy - 0.01,
-        "auroc": np.clip(accuracy + 0.05, 0, 1), "information_bits": accuracy - chance - 0.02, "majority": chance,
-        "surface": 0.55, "p_value": np.clip(np.exp(-40 * (accuracy - chance)), 1 / 1001, 1), "c": 1.0,
+        "auroc": np.clip(accuracy + 0.05, 0, 1), "information_bits": accuracy - chance - 0.02,
+        "log_loss": 1.5 - accuracy, "p_value": np.clip(np.exp(-40 * (accuracy - chance)), 1 / 1001, 1), "c": 1.0,
     }  # fmt: skip
     table = pd.DataFrame(numbers).assign(model=model, dataset=dataset, feature=dataset, family=family)
-    table = table.assign(**dict.fromkeys(UNMEASURED))
+    table = _with_baselines(table.assign(codelength=np.nan), rng, control=dataset != REFUSED)
     folder = root / "results/probes" / model / dataset
     folder.mkdir(parents=True)
     table.to_parquet(folder / "heads.parquet")
-    best = table.loc[table["accuracy"].idxmax()]
-    summary = {
-        "model": model, "dataset": dataset, "feature": dataset, "family": family, "classes": list(labels),
-        "n_examples": 1200, "n_groups": 300, "n_dropped": 4 if dataset == "sentiment" else 0, "majority": chance,
-        "surface": 0.55, "n_significant": 10, "best": {"layer": int(best["layer"]), "head": int(best["head"])}
-        | {key: float(best[key]) for key in ("accuracy", "accuracy_low", "accuracy_high", "p_value")},
-        "null": {"permutations": 1000, "design": "constant", "best_expected": chance + 0.04}, "unconverged": [],
-        "warnings": [], "extraction": {
+    _write(folder / "summary.json", _summary(table.loc[table["accuracy"].idxmax()], shape, labels))
+
+
+def _with_baselines(table: pd.DataFrame, rng: np.random.Generator, control: bool) -> pd.DataFrame:
+    """Add what the probe stage measures beside a head: baselines, and margins with their intervals."""
+    chance, accuracy, noise = 1 / table["n_classes"], table["accuracy"], rng.normal(0, 0.02, len(table))
+    table = table.assign(
+        control_accuracy=chance + 0.1 + noise if control else np.nan, majority=chance, surface=chance + 0.05,
+        embedding=chance + 0.08, untrained=chance + 0.04 + noise, projection=chance + 0.4 * (accuracy - chance) + noise,
+        skyline=np.clip(0.9 + 0.01 * table["layer"], 0, 1),
+    )  # fmt: skip
+    for baseline, margin in MARGINS.items():
+        table[margin] = accuracy - table[baseline]
+        table[f"{margin}_low"], table[f"{margin}_high"] = table[margin] - 0.04, table[margin] + 0.04
+    return table
+
+
+def _summary(best: pd.Series, shape: tuple[int, int], labels: tuple[str, ...]) -> dict[str, Any]:
+    dataset, scores = best["dataset"], ("accuracy", "accuracy_low", "accuracy_high")
+    refused = WHY if dataset == REFUSED else None
+    return {
+        **{key: best[key] for key in ("model", "dataset", "feature", "family")}, "classes": list(labels),
+        "n_examples": 1200, "n_groups": 300, "n_dropped": 4 if dataset == "sentiment" else 0,
+        **{key: float(best[key]) for key in ("majority", "surface", "embedding")}, "n_significant": 10,
+        "best": {key: int(best[key]) for key in ("layer", "head")}
+        | {key: float(best[key]) for key in (*scores, "p_value")},
+        "selected": {key: float(best[key]) - 0.01 for key in scores} | {"heads": ["L2H3", "L0H1", *["L2H3"] * 3]},
+        "null": {
+            "permutations": 1000, "design": "balanced" if dataset == "subject_number" else "constant",
+            "exchange": "names", "movable": 1.0, "smallest": 1 / 1001, "best_expected": best["majority"] + 0.04,
+            "best_observed": float(best["accuracy"]),
+        },
+        "control": {"refused": refused, "recurring": None if refused else 1.0},
+        "unconverged": [{"head": f"L0H{i}", "problems": 2} for i in range(7)] if dataset == UNSOLVED else [],
+        "unconverged_baselines": {"skyline": 1} if dataset == UNSOLVED else {},
+        "warnings": [f"no selectivity: {refused}; so no head can be called selective"] if refused else [],
+        "extraction": {
             "source": "somewhere", "revision": "r1", "weights_sha256": "cd" * 32, "model_type": "bert",
             "n_layers": shape[0], "n_heads": [shape[1]] * shape[0], "d_head": [32] * shape[0], "d_model": 384,
-            "readout": "span" if dataset != "sentiment" else "mean",
+            "readout": "span" if dataset != "sentiment" else "mean", "untrained_seed": 7,
         },
     }  # fmt: skip
-    _write(folder / "summary.json", summary)
 
 
 def _write_taxonomy(root: Path, model: str) -> None:
     cells = sorted((root / "results/probes" / model).iterdir())
     scores = pd.concat([pd.read_parquet(cell / "heads.parquet") for cell in cells], ignore_index=True)
     scores["name"] = "L" + scores["layer"].astype(str) + "H" + scores["head"].astype(str)
-    won = scores[(scores["p_value"] < 0.05) & (scores["accuracy_low"] > scores["majority"])].assign(rung=1)
+    won = scores[(scores["p_value"] < 0.05) & (scores["accuracy_low"] > scores["majority"])].copy()
+    needed = [
+        f"{MARGINS[name]}_low" for name in ("control_accuracy", "surface", "embedding", "untrained", "projection")
+    ]
+    won["rung"] = 1 + (won[needed] > 0).all(axis=1).astype(int)
     won["phase"] = [FEATURES[feature][1] for feature in won["feature"]]
     won["cell"] = [FEATURES[feature][2] for feature in won["feature"]]
     won["margin"] = won["accuracy"] - won["majority"]
@@ -118,12 +161,13 @@ def _write_taxonomy(root: Path, model: str) -> None:
     pd.DataFrame(rows).to_csv(folder / "heads.csv", index=False)
     won[[
         "model", "layer", "head", "name", "feature", "dataset", "family", "phase", "cell", "rung", "accuracy",
-        "accuracy_low", "accuracy_high", "margin", "p_value",
+        "accuracy_low", "accuracy_high", "margin", "p_value", *needed,
     ]].to_csv(folder / "assignments.csv", index=False)  # fmt: skip
     taxonomy = {
         "model": model, "thresholds": {"alpha": 0.05}, "mapping_note": "The mapping is our hypothesis.",
         "rungs": [{"rung": 0, "name": "not decodable", "rule": "no rung above"},
-                  {"rung": 1, "name": "decodable", "rule": "p < alpha, and the interval lies above majority"}],
+                  {"rung": 1, "name": "decodable", "rule": "p < alpha, and the interval lies above majority"},
+                  {"rung": 2, "name": "selective", "rule": "rung 1, and the margins lie above 0"}],
         "phases": {
             "Knowledge Recalling": ["Memory Head"], "Latent Reasoning": ["Truthfulness Head"],
             "In-Context Identification": sorted({cell for _, _, cell, _ in FEATURES.values()}),
@@ -139,12 +183,13 @@ def _write_taxonomy(root: Path, model: str) -> None:
 def _taxonomy_row(model: str, layer: int, head: int, name: str, won: pd.DataFrame) -> dict[str, Any]:
     mine = won[won["name"] == name]
     families = sorted(set(mine["family"]))
+    rung = int(mine["rung"].max()) if families else 0
     phases = sorted({phase for cell in mine["phase"] for phase in cell.split(";")})
     return {
         "model": model, "layer": layer, "head": head, "name": name,
         "label": families[0] if len(families) == 1 else "polyfunctional" if families else "unassigned",
         "family": ";".join(families), "phase": ";".join(phases), "features": ";".join(mine["feature"]),
-        "rung": int(bool(families)), "rung_name": "decodable" if families else "not decodable",
+        "rung": rung, "rung_name": ("not decodable", "decodable", "selective")[rung],
         "specialisation": round(1 / max(1, len(families)), 6) if families else None, "stability": None,
     }  # fmt: skip
 
@@ -166,6 +211,31 @@ def no_figures(monkeypatch: pytest.MonkeyPatch) -> None:
 def make_run() -> Callable[..., None]:
     """Writes a run of other models or another shape into a folder."""
     return _make_run
+
+
+@pytest.fixture
+def words() -> Callable[[Path], str]:
+    """Reads what the page of a run says without a script."""
+
+    def read(root: Path) -> str:
+        page = (root / "results/report/index.html").read_text(encoding="utf-8")
+        bare = re.sub(r"<(script|style)\b.*?</\1>|<[^>]*>", " ", page, flags=re.DOTALL)
+        return " ".join(html.unescape(bare).split())
+
+    return read
+
+
+@pytest.fixture
+def payload() -> Callable[[Path], Any]:
+    """Reads the data that the script of the page of a run works with."""
+
+    def read(root: Path) -> Any:
+        page = (root / "results/report/index.html").read_text(encoding="utf-8")
+        match = re.search(r'<script type="application/json" id="atlas-data">(.*?)</script>', page, re.DOTALL)
+        assert match is not None
+        return json.loads(match[1])
+
+    return read
 
 
 @pytest.fixture

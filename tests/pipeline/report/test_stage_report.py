@@ -8,6 +8,7 @@ from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pytest
 import yaml
@@ -87,7 +88,12 @@ def test_tables(run: Path, features: list[str]) -> None:
     best = pd.read_csv(tables / "best_heads.csv")
     assert len(best) == 3 * len(features)
     assert best.groupby("dataset")["accuracy"].apply(lambda values: values.is_monotonic_decreasing).all()
-    assert best["embedding"].isna().all()
+    assert list(best["rung"] >= 1) == list(best["passes"])
+    refused = best["dataset"] == "capital_truth"
+    assert best.loc[refused, ["control_accuracy", "selectivity", "selectivity_low"]].isna().all(axis=None)
+    assert best.loc[~refused, "selectivity_high"].notna().all()
+    np.testing.assert_allclose(best["margin_skyline"], best["accuracy"] - best["skyline"], atol=2e-6)
+    assert (best["margin_untrained_low"] < best["margin_untrained"]).all()
     heat = pd.read_csv(tables / "heatmap.csv")
     assert list(heat) == ["model", "feature", "dataset", "layer", "head", "label", "accuracy"]
     assert len(heat) == 72 * len(features)
@@ -102,11 +108,17 @@ def test_metrics(run: Path) -> None:
     heads = pd.read_csv(run / "results/taxonomy/minilm/heads.csv")
     won = pd.read_csv(run / "results/taxonomy/minilm/assignments.csv")
     assert metrics["heads"] == 72
-    assert metrics["heads_decodable"] == (heads["rung"] == 1).sum() > 0
+    assert metrics["heads_decodable"] == (heads["rung"] >= 1).sum() > 0
     assert metrics["heads_specialised"] + metrics["heads_polyfunctional"] == metrics["heads_decodable"]
     cell = metrics["sentiment"]
-    assert set(cell) == {"best_accuracy", "best_accuracy_low", "majority", "surface", "heads_decodable"}
+    assert set(cell) == {
+        "best_accuracy", "best_accuracy_low", "selected_accuracy", "majority", "surface", "heads_decodable",
+        "heads_selective",
+    }  # fmt: skip
+    assert cell["selected_accuracy"] == pytest.approx(cell["best_accuracy"] - 0.01)
     assert cell["heads_decodable"] == (won["dataset"] == "sentiment").sum()
+    assert cell["heads_selective"] == ((won["dataset"] == "sentiment") & (won["rung"] >= 2)).sum() > 0
+    assert metrics["capital_truth"]["heads_selective"] == 0
     assert cell["best_accuracy"] == round(cell["best_accuracy"], 4)
 
 
@@ -139,25 +151,7 @@ def test_the_page_shows_the_result_without_a_script(run: Path, features: list[st
 
 
 @pytest.mark.usefixtures("no_figures")
-def test_a_baseline_nobody_measured_is_not_zero(run: Path) -> None:
-    main([])
-    words = " ".join(" ".join(page(run).words).split())
-    assert "Not measured in this run: control task, static embedding, untrained model" in words
-    assert "static embedding not measured" in words
-    payload = _payload(run)
-    assert payload["models"][0]["probes"][0]["baselines"]["embedding"] is None
-    assert payload["models"][0]["probes"][0]["baselines"]["majority"] == 0.5
-
-
-def _payload(root: Path) -> Any:
-    html = (root / "results/report/index.html").read_text(encoding="utf-8")
-    match = re.search(r'<script type="application/json" id="atlas-data">(.*?)</script>', html, re.DOTALL)
-    assert match is not None
-    return json.loads(match[1])
-
-
-@pytest.mark.usefixtures("no_figures")
-def test_hostile_text_stays_text(run: Path) -> None:
+def test_hostile_text_stays_text(run: Path, payload: Callable[[Path], Any]) -> None:
     main([])
     tags = page(run).tags
     path = run / "data/examples/sentiment/card.json"
@@ -171,24 +165,34 @@ def test_hostile_text_stays_text(run: Path) -> None:
     }
     card["examples"][0]["label"] = HOSTILE
     path.write_text(json.dumps(card), encoding="utf-8")
+    path = run / "results/probes/minilm/capital_truth/summary.json"
+    summary = json.loads(path.read_text())
+    summary |= {"warnings": [HOSTILE], "unconverged": [{"head": HOSTILE, "problems": 1}]}
+    summary["control"]["refused"] = HOSTILE
+    path.write_text(json.dumps(summary), encoding="utf-8")
     main([])
     found = page(run)
     assert found.scripts == [{"type": "application/json", "id": "atlas-data"}, {}]
-    assert found.tags.count("li") == tags.count("li") + 1  # one warning more
-    assert sum(HOSTILE in word for word in found.words) >= 8
-    assert _payload(run)["models"][0]["probes"][2]["title"] == HOSTILE
+    assert found.tags.count("li") == tags.count("li") + 2  # two warnings more
+    assert sum(HOSTILE in word for word in found.words) >= 11
+    probes = payload(run)["models"][0]["probes"]
+    assert probes[2]["title"] == HOSTILE
+    assert probes[5]["missing"]["control_accuracy"] == f"refused: {HOSTILE}"
 
 
 @pytest.mark.usefixtures("no_figures")
 def test_several_models_get_a_selector(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, make_run: Callable[..., None]
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    make_run: Callable[..., None],
+    payload: Callable[[Path], Any],
 ) -> None:
     make_run(tmp_path, models=("minilm", "other-model"), layers=2, heads=3)
     monkeypatch.chdir(tmp_path)
     main([])
     html = (tmp_path / "results/report/index.html").read_text(encoding="utf-8")
     assert 'id="model"' in html
-    assert len(_payload(tmp_path)["models"]) == 2
+    assert len(payload(tmp_path)["models"]) == 2
     assert set(json.loads((tmp_path / "results/metrics.json").read_text())) == {"minilm", "other-model"}
 
 
@@ -232,6 +236,7 @@ def test_a_leftover_cell_is_refused(run: Path, root: str) -> None:
     [
         ("data/examples/sentiment/card.json", "{", "not readable"),
         ("data/examples/sentiment/card.json", "{}", "card.json: lacks feature, family"),
+        ("results/probes/minilm/sentiment/summary.json", '{"best": 1}', "summary.json: lacks feature, family"),
         ("results/taxonomy/minilm/heads.csv", "layer,head\n", "heads.csv: lacks name"),
         ("results/taxonomy/minilm/assignments.csv", "", "assignments.csv: not readable"),
         ("results/probes/minilm/sentiment/heads.parquet", "no parquet", "heads.parquet: not readable"),

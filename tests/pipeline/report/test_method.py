@@ -1,0 +1,48 @@
+"""The method section: true to the params and to what the null of each dataset traded."""
+
+from typing import Any
+
+import pandas as pd
+
+from pipeline.report.method import method_facts
+from pipeline.report.results import Atlas, ModelResults
+
+
+def test_the_method_says_when_a_param_is_not_set() -> None:
+    facts = dict(method_facts(Atlas({"probe": {"permutations": 2000}}, {}, ())))
+    assert facts["Significance"].startswith("2,000 permutations")
+    assert facts["Folds"].startswith("not set folds")
+    assert "the mean of not set draws" in facts["Control task"]
+
+
+def method_of(**probe: Any) -> dict[str, str]:
+    params = {
+        "extract": {"seed": 7},
+        "probe": {"c_grid": [0.01, 1.0], "controls": 3, "seed": 5, "bootstrap": 1000} | probe,
+    }
+    nulls = {
+        "a": ("constant", "names"),
+        "b": ("balanced", "names"),
+        "c": ("mixed", "examples"),
+        "d": ("constant", "names"),
+    }
+    summaries = {name: {"null": dict(zip(("design", "exchange"), null, strict=True))} for name, null in nulls.items()}
+    model = ModelResults("m", pd.DataFrame(), summaries, pd.DataFrame(), pd.DataFrame(), {})
+    return dict(method_facts(Atlas(params, {}, (model,))))
+
+
+def test_the_method_states_the_numbers_of_the_run() -> None:
+    facts = method_of(confidence=0.9)
+    assert "the mean of 3 draws, seed 5" in facts["Control task"]
+    assert "weights from seed 7" in facts["Untrained model"]
+    assert "one of 0.01, 1, chosen by log-loss" in facts["Probe"]
+    assert facts["Intervals"].startswith("90 % intervals from 1,000 cluster-bootstrap replicates")
+    assert facts["What trades labels"].endswith(
+        "In this run: balanced: b; constant: a, d; mixed, trading single examples: c."
+    )
+    assert "one draw" in method_of(controls=1)["Control task"]
+
+
+def test_the_method_speaks_of_the_codelength_only_if_it_is_on() -> None:
+    assert "Codelength" not in method_of(codelength=False)
+    assert "Voita and Titov 2020" in method_of(codelength=True)["Codelength"]
