@@ -9,7 +9,7 @@ Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
 
-def correctness(log_proba: Floats, labels: Ints) -> NDArray[np.bool_]:
+def correctness(log_proba: Floats | NDArray[np.float32], labels: Ints) -> NDArray[np.bool_]:
     """Return whether each head's likeliest class is right, (n_heads, n_examples) bool.
 
     Args:
@@ -40,7 +40,7 @@ def balanced_accuracy(correct: NDArray[np.bool_], labels: Ints) -> Floats:
     return mean
 
 
-def auroc(log_proba: Floats, labels: Ints) -> Floats:
+def auroc(log_proba: Floats | NDArray[np.float32], labels: Ints) -> Floats:
     """Return the area under the ROC curve, (n_heads,); for more than two classes the mean of one-vs-rest.
 
     Equals the chance that a positive example scores above a negative one, ties counting half (Mann and Whitney 1947).
@@ -60,7 +60,7 @@ def auroc(log_proba: Floats, labels: Ints) -> Floats:
     return mean
 
 
-def _area(scores: Floats, positive: NDArray[np.bool_]) -> Floats:
+def _area(scores: Floats | NDArray[np.float32], positive: NDArray[np.bool_]) -> Floats:
     from scipy.stats import rankdata  # the import costs a second that only this score needs
 
     n_positive = int(positive.sum())
@@ -69,7 +69,23 @@ def _area(scores: Floats, positive: NDArray[np.bool_]) -> Floats:
     return area
 
 
-def information_bits(log_proba: Floats, labels: Ints) -> Floats:
+def log_loss(log_proba: Floats | NDArray[np.float32], labels: Ints) -> Floats:
+    """Return the cross-entropy of the labels, in nats an example, (n_heads,).
+
+    Args:
+        log_proba: Natural logarithms, (n_heads, n_examples, n_classes).
+        labels: (n_examples,).
+
+    Example:
+        >>> log_loss(np.log([[[0.5, 0.5], [0.5, 0.5]]]), np.array([0, 1])).round(3).tolist()
+        [0.693]
+    """
+    right = log_proba[:, np.arange(len(labels)), labels].astype(np.float64)
+    loss: Floats = -right.mean(1)
+    return loss
+
+
+def information_bits(log_proba: Floats | NDArray[np.float32], labels: Ints) -> Floats:
     """Return label entropy minus held-out cross-entropy in bits, (n_heads,).
 
     A lower bound on the mutual information between head and label that a linear probe reaches (Xu et al. 2020 call it
@@ -85,8 +101,7 @@ def information_bits(log_proba: Floats, labels: Ints) -> Floats:
     """
     shares = np.bincount(labels, minlength=log_proba.shape[-1]) / len(labels)
     entropy = -sum(share * math.log(share) for share in shares if share > 0)
-    cross_entropy = -log_proba[:, np.arange(len(labels)), labels].mean(1)
-    bits: Floats = (entropy - cross_entropy) / math.log(2)
+    bits: Floats = (entropy - log_loss(log_proba, labels)) / math.log(2)
     return bits
 
 

@@ -6,6 +6,14 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+BASELINES = {
+    "majority": "share of the most frequent class",
+    "surface": "accuracy of a bag of uni- and bigrams on the same folds",
+    "embedding": "accuracy of the static embedding of the token read",
+    "untrained": "accuracy of the same head of the re-initialised model",
+    "projection": "accuracy of a random d_head-wide projection of the residual stream entering the layer",
+    "skyline": "accuracy of the whole residual stream leaving the layer",
+}
 COLUMNS = {
     "model": "slug of the model",
     "dataset": "slug of the dataset",
@@ -21,19 +29,26 @@ COLUMNS = {
     "accuracy_high": "upper end of its cluster-bootstrap interval",
     "balanced_accuracy": "out-of-fold, mean over classes",
     "auroc": "out-of-fold; mean of one-vs-rest for more than two classes",
-    "information_bits": "label entropy minus held-out cross-entropy",
-    "control_accuracy": "accuracy on random labels of the control keys; empty where not measured",
-    "selectivity": "accuracy - control_accuracy; empty where not measured",
-    "majority": "share of the most frequent class",
-    "surface": "accuracy of a bag of uni- and bigrams on the same folds",
-    "embedding": "accuracy of the static embedding of the token read; empty where not measured",
-    "untrained": "accuracy of the same head of the re-initialised model; empty where not measured",
-    "projection": "accuracy of a random d_head-wide projection of the residual stream; empty where not measured",
-    "skyline": "accuracy of the whole residual stream of the layer; empty where not measured",
+    "log_loss": "out-of-fold cross-entropy, nats an example",
+    "information_bits": "label entropy minus held-out cross-entropy, bits an example",
+    "codelength": "online codelength of all labels in bits; empty unless probe.codelength is on",
+    "control_accuracy": "accuracy on random labels of the control keys; empty where refused",
+    "selectivity": "accuracy - control_accuracy; empty where refused",
+    "selectivity_low": "lower end of its paired cluster-bootstrap interval",
+    "selectivity_high": "upper end of its paired cluster-bootstrap interval",
+    **BASELINES,
+    **{
+        f"margin_{name}{end}": f"{what} accuracy - {name}, paired by example"
+        for name in BASELINES
+        for end, what in {
+            "": "",
+            "_low": "lower end of the interval of",
+            "_high": "upper end of the interval of",
+        }.items()
+    },
     "p_value": "family-wise over all heads of the cell, max-statistic permutation null",
     "c": "chosen inverse penalty C, median over the folds",
 }
-BASELINES = ("control_accuracy", "selectivity", "embedding", "untrained", "projection", "skyline")
 
 
 def head_name(layer: int, head: int) -> str:

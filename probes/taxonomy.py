@@ -14,7 +14,16 @@ FAMILIES = ("structural", "syntactic", "semantic", "factual", "truth", "expressi
 RUNGS = (
     (0, "not decodable", "no rung above"),
     (1, "decodable", "family-wise p < alpha against the null, and the interval lies above majority"),
+    (
+        2,
+        "selective",
+        "rung 1, and the paired intervals of the margins over control, surface, embedding, untrained and projection "
+        "all lie above 0; not where the control task was refused",
+    ),
 )
+# What rung 2 asks for; a margin that was not measured does not lie above 0.
+SELECTIVE = ("selectivity", "margin_surface", "margin_embedding", "margin_untrained", "margin_projection")
+EVIDENCE = tuple(f"{name}{end}" for name in SELECTIVE for end in ("", "_low", "_high"))
 HEAD = ["model", "layer", "head"]
 
 
@@ -85,15 +94,18 @@ def decide_rungs(heads: pd.DataFrame, alpha: float) -> pd.Series:
     """Return the rung of every row of the results tables, int.
 
     Args:
-        heads: Rows with p_value, accuracy_low and majority.
+        heads: Rows with p_value, accuracy_low, majority and the lower end of every margin in `SELECTIVE`.
         alpha: Family-wise error rate.
 
     Example:
-        >>> rows = pd.DataFrame({"p_value": [0.01, 0.01, 0.2], "accuracy_low": [0.6, 0.5, 0.6], "majority": [0.5] * 3})
-        >>> decide_rungs(rows, 0.05).tolist()
-        [1, 0, 0]
+        >>> rows = pd.DataFrame({"p_value": [0.01, 0.01, 0.2], "accuracy_low": [0.6, 0.6, 0.6], "majority": [0.5] * 3})
+        >>> lows = {f"{name}_low": [0.1, 0.1, 0.1] for name in SELECTIVE} | {"selectivity_low": [0.1, None, 0.1]}
+        >>> decide_rungs(rows.assign(**lows), 0.05).tolist()
+        [2, 1, 0]
     """
-    return ((heads["p_value"] < alpha) & (heads["accuracy_low"] > heads["majority"])).astype("int64")
+    decodable = (heads["p_value"] < alpha) & (heads["accuracy_low"] > heads["majority"])
+    lows = heads[[f"{name}_low" for name in SELECTIVE]].astype("float64")
+    return decodable.astype("int64") + (decodable & (lows > 0).all(axis=1))
 
 
 def assign(heads: pd.DataFrame, survey: Survey, alpha: float) -> pd.DataFrame:
@@ -113,7 +125,8 @@ def assign(heads: pd.DataFrame, survey: Survey, alpha: float) -> pd.DataFrame:
         ...                        "features": {}, "not_identifiable": []})
         >>> rows = pd.DataFrame({"model": "m", "layer": 0, "head": [0, 1], "feature": "f", "dataset": "d",
         ...                      "family": "semantic", "p_value": [0.01, 0.2], "accuracy": [0.7, 0.5],
-        ...                      "accuracy_low": [0.6, 0.4], "accuracy_high": [0.8, 0.6], "majority": 0.5})
+        ...                      "accuracy_low": [0.6, 0.4], "accuracy_high": [0.8, 0.6], "majority": 0.5,
+        ...                      **dict.fromkeys(EVIDENCE, 0.0)})
         >>> assign(rows, survey, 0.05)[["name", "feature", "phase", "cell", "rung"]].values.tolist()
         [['L0H0', 'f', 'P', 'C', 1]]
     """
@@ -137,6 +150,7 @@ def assign(heads: pd.DataFrame, survey: Survey, alpha: float) -> pd.DataFrame:
         **{name: passed[name] for name in ("accuracy", "accuracy_low", "accuracy_high", "majority")},
         "margin": passed["accuracy"] - passed["majority"],
         "p_value": passed["p_value"],
+        **{name: passed[name] for name in EVIDENCE},
     }).reset_index(drop=True)
 
 

@@ -1,35 +1,41 @@
 """Stage `probe@<model>-<dataset>`: activations and labels in, the evidence on every head out."""
 
 import argparse
-import itertools
 import json
 import time
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import torch
+from numpy.typing import NDArray
 from safetensors.numpy import save_file
 from tqdm import tqdm
 
 from pipeline.device import choose_device
 from pipeline.errors import PipelineError, exit_on
-from pipeline.jsonfile import read_json, write_json
+from pipeline.inputs import Inputs, read_inputs
+from pipeline.jsonfile import write_json
 from pipeline.params import load_params, read_section
 from pipeline.predictions import write_predictions
-from pipeline.store import read_array, read_index, read_manifest, z_name
-from probes.crossval import HeadProbes, probe_heads
+from pipeline.store import untrained_name, z_name
+from probes.baselines import majority_correct, project
+from probes.codelength import online_codelength
+from probes.control import check_control, control_labels, recurring
+from probes.crossval import HeadProbes, probe_vectors
 from probes.errors import ProbeError
-from probes.intervals import cluster_bootstrap
-from probes.metrics import auroc, balanced_accuracy, correctness, information_bits, majority
-from probes.null import MaxNull, max_statistic_null
+from probes.evidence import Bootstrap, comparison_columns, score_columns
+from probes.findings import Findings, summarise
+from probes.metrics import correctness
+from probes.null import MaxNull, max_statistic_null, refitted_accuracies
+from probes.refit import full_accuracies
 from probes.table import head_name, heads_table
 
-STACK_BYTES = 256 * 2**20  # z held in memory at once
-MOVABLE = 0.9  # share of labels that the null has to be able to move
+Ints = NDArray[np.int64]
+NULL_PROBES = {"one_step": refitted_accuracies, "full": full_accuracies}
 
 
 @dataclass(frozen=True)
@@ -38,17 +44,23 @@ class ProbeParams:
 
     Attributes:
         c_grid: Inverse L2 strengths to choose from, ascending.
+        controls: Control tasks; their mean is reported.
         permutations: Draws of the null.
+        null_probe: What is fitted to every draw: `one_step`, or `full` to check it.
         bootstrap: Replicates of the intervals.
         confidence: Coverage of the intervals.
-        seed: Of permutations and bootstrap.
+        codelength: Whether to measure the online codelength, too.
+        seed: Of control tasks, projections, permutations, bootstrap and the order of the codelength.
         device: `auto`, `cpu`, `cuda` or `cuda:N`.
     """
 
     c_grid: tuple[float, ...]
+    controls: int
     permutations: int
+    null_probe: str
     bootstrap: int
     confidence: float
+    codelength: bool
     seed: int
     device: str
 
@@ -56,33 +68,35 @@ class ProbeParams:
         place = "params.yaml: probe"
         if list(self.c_grid) != sorted(set(self.c_grid)) or self.c_grid[0] <= 0:
             raise PipelineError(f"{place}.c_grid: expected ascending numbers above 0, got {list(self.c_grid)}")
-        if self.permutations < 1 or self.bootstrap < 1:
-            raise PipelineError(f"{place}: permutations and bootstrap must be at least 1")
+        if self.permutations < 1 or self.bootstrap < 1 or self.controls < 1:
+            raise PipelineError(f"{place}: permutations, bootstrap and controls must be at least 1")
         if not 0 < self.confidence < 1:
             raise PipelineError(f"{place}.confidence: expected a share between 0 and 1, got {self.confidence}")
+        if self.null_probe not in NULL_PROBES:
+            raise PipelineError(f"{place}.null_probe: {self.null_probe!r} is not one of {', '.join(NULL_PROBES)}")
+        if self.seed < 0:
+            raise PipelineError(f"{place}.seed: expected 0 or more, got {self.seed}")
 
 
-@dataclass(frozen=True)
-class Cell:
-    """What one cell is probed on; rows are examples in the order of the store.
+@dataclass
+class Probed:
+    """What the probes of a cell found, filled layer by layer.
 
     Attributes:
-        folder: The activations store.
-        manifest: The store's manifest.
-        card: The dataset's card.
-        rows: example_id, label, group, fold of every example.
-        classes: Names of the classes, sorted; class i of every array is `classes[i]`.
+        layers: Probes of the heads of every layer.
+        right: Baseline to how right it was, in [0, 1], (n_heads or 1, n_examples) for every stack of layers.
+        codelength: Bits of every head, for every stack of layers; empty where not asked for.
+        unsolved: Baseline to problems that did not converge and were left out of the choice.
     """
 
-    folder: Path
-    manifest: dict[str, Any]
-    card: dict[str, Any]
-    rows: pd.DataFrame
-    classes: list[str]
+    layers: list[HeadProbes] = field(default_factory=list)
+    right: dict[str, list[NDArray[Any]]] = field(default_factory=dict)
+    codelength: list[NDArray[np.float64]] = field(default_factory=list)
+    unsolved: dict[str, int] = field(default_factory=dict)
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-    """Run one cell: probe every head out of fold, with intervals and the null over all heads.
+    """Run one cell: probe every head and every baseline out of fold, with intervals and the null over all heads.
 
     Args:
         argv: Model and dataset; the command line's when None.
@@ -93,181 +107,167 @@ def main(argv: Sequence[str] | None = None) -> None:
     args = parser.parse_args(argv)
     begun = time.perf_counter()
     settings = read_section(load_params(Path("params.yaml")), "probe", ProbeParams)
-    cell = _read_cell(Path("data"), args.model, args.dataset)
-    labels = np.array([cell.classes.index(label) for label in cell.rows["label"]])
-    layers = _probe_layers(cell, labels, settings, f"probe {args.model} {args.dataset}")
-    null = _null(cell, labels, settings)
-    table = _score(cell, labels, layers, null, settings)
-    summary = _summary(cell, table, null, layers)
-    _write(Path("results/probes") / args.model / args.dataset, cell, layers, table, summary)
-    best = summary["best"]
+    cell = read_inputs(Path("data"), args.model, args.dataset)
+    controls, refused = _controls(cell, settings)
+    probed = _probe(cell, controls, settings)
+    null = _null(cell, settings)
+    table = _table(cell, probed, null, settings)
+    summary = _summary(cell, table, null, probed, controls, refused, settings)
+    _write(Path("results/probes") / args.model / args.dataset, cell, probed.layers, table, summary)
+    best, selected = summary["best"], summary["selected"]
     print(
         f"probe {args.model} {args.dataset}: best {head_name(best['layer'], best['head'])} "
-        f"{best['accuracy']:.3f} [{best['accuracy_low']:.3f}, {best['accuracy_high']:.3f}], majority "
-        f"{summary['majority']:.3f}, {summary['n_significant']} of {len(table)} heads with p < 0.05, "
-        f"{time.perf_counter() - begun:.1f} s"
+        f"{best['accuracy']:.3f} [{best['accuracy_low']:.3f}, {best['accuracy_high']:.3f}], chosen on other folds "
+        f"{selected['accuracy']:.3f}, majority {summary['majority']:.3f}, {summary['n_significant']} of {len(table)} "
+        f"heads with p < 0.05, {time.perf_counter() - begun:.1f} s"
     )
 
 
-def _read_cell(data: Path, model: str, dataset: str) -> Cell:
-    """Return labels joined to the store by example_id, never by position."""
-    folder = data / "activations" / model / dataset
-    manifest = read_manifest(folder)
-    labels = pd.read_parquet(data / "examples" / dataset / "labels.parquet").set_index("example_id")
-    stored = read_index(folder)["example_id"]
-    known = set(stored) | set(manifest["dropped_too_long"])
-    if known != set(labels.index):
-        odd = sorted(known ^ set(labels.index))
-        raise PipelineError(
-            f"{folder}: {len(odd)} example ids stand in the store or in labels.parquet alone, first "
-            f"{', '.join(odd[:5])}; the store is of another version of the dataset: run `dvc repro`"
-        )
-    rows = labels.loc[stored].reset_index()
-    return Cell(
-        folder, manifest, read_json(data / "examples" / dataset / "card.json"), rows, sorted(set(rows["label"]))
-    )
+def _controls(cell: Inputs, settings: ProbeParams) -> tuple[Ints, str]:
+    """Return labels of the control tasks, (n_draws, n_examples), or none and the reason."""
+    known = [key for key in cell.control_keys if key is not None]
+    draws = np.empty((0, len(cell.rows)), dtype=np.int64)
+    if len(known) == len(cell.rows):
+        draws = control_labels(cell.labels, known, settings.controls, settings.seed)
+    try:
+        check_control(cell.labels, cell.control_keys, cell.folds, draws)
+    except ProbeError as error:
+        return draws[:0], str(error)
+    return draws, ""
 
 
-def _stacks(cell: Cell, device: torch.device) -> Iterator[tuple[list[int], torch.Tensor]]:
-    """Yield neighbouring layers with heads of one width, as many as fit, and their z, (n_heads, n_examples, d_head).
-
-    Many heads at once make few large matrix products of many small ones.
-    """
-    widths = cell.manifest["d_head"]
-    bytes_a_layer = max(4 * len(cell.rows) * n * d for n, d in zip(cell.manifest["n_heads"], widths, strict=True))
-    for _, same in itertools.groupby(range(len(widths)), key=widths.__getitem__):
-        layers = list(same)
-        size = max(1, STACK_BYTES // bytes_a_layer)
-        for start in range(0, len(layers), size):
-            stack = layers[start : start + size]
-            z = np.concatenate([read_array(cell.folder, z_name(layer)) for layer in stack], axis=1)
-            yield stack, torch.from_numpy(z).transpose(0, 1).to(device)
-
-
-def _probe_layers(cell: Cell, labels: np.ndarray, settings: ProbeParams, title: str) -> list[HeadProbes]:
+def _probe(cell: Inputs, controls: Ints, settings: ProbeParams) -> Probed:
+    """Probe z with real and control labels, and every baseline, a stack of layers at a time."""
     device = choose_device(settings.device)
-    target = torch.from_numpy(labels).to(device)
-    folds = torch.from_numpy(np.array(cell.rows["fold"], dtype=np.int64)).to(device)
+    labels, folds = (torch.from_numpy(part).to(device) for part in (cell.labels, cell.folds))
+    vectors = torch.cat([labels[None], torch.from_numpy(controls).to(device)])
     strengths = torch.tensor(settings.c_grid, dtype=torch.float64, device=device)
-    probed: list[HeadProbes] = []
+    probed = Probed()
+
+    def run(x: torch.Tensor, targets: torch.Tensor) -> list[HeadProbes]:
+        probes = probe_vectors(x.to(device), targets, folds, len(cell.classes), strengths)
+        return [each.cpu() for each in probes]
+
+    def note(name: str, x: torch.Tensor) -> None:
+        (probes,) = run(x, labels[None])
+        probed.right.setdefault(name, []).append(correctness(probes.log_proba.numpy(), cell.labels))
+        probed.unsolved[name] = probed.unsolved.get(name, 0) + int(probes.n_unsolved.sum())
+
+    title = f"probe {cell.manifest['model']} {cell.manifest['dataset']}"
     with tqdm(total=cell.manifest["n_layers"], desc=title, unit="layer", disable=None) as bar:  # quiet off a terminal
-        for layers, z in _stacks(cell, device):
-            probes = probe_heads(z, target, folds, len(cell.classes), strengths).cpu()
-            probed += probes.split([cell.manifest["n_heads"][layer] for layer in layers])
+        for layers in cell.head_stacks():
+            z = torch.from_numpy(cell.heads(layers, z_name))
+            real, *control = run(z, vectors)
+            probed.layers += real.split([cell.manifest["n_heads"][layer] for layer in layers])
+            if control:
+                _note_control(probed, control, controls)
+            if settings.codelength:
+                groups, n_classes = cell.groups, len(cell.classes)
+                probed.codelength.append(
+                    online_codelength(z.to(device), labels, groups, n_classes, strengths, settings.seed)
+                )
+            note("untrained", torch.from_numpy(cell.heads(layers, untrained_name)))
+            note("projection", _projections(cell, layers, settings.seed))
             bar.update(len(layers))
+        for layers in cell.residual_stacks():
+            note("skyline", torch.from_numpy(cell.leaving(layers)))
+        note("embedding", torch.from_numpy(cell.embedding()))
     return probed
 
 
-def _groups(cell: Cell) -> np.ndarray:
-    return np.unique(cell.rows["group"], return_inverse=True)[1].astype(np.int64)
+def _note_control(probed: Probed, control: Sequence[HeadProbes], draws: Ints) -> None:
+    """Add how often the heads of a stack were right on control labels, the mean over the draws."""
+    right = [
+        correctness(probes.log_proba.numpy(), draw).astype(np.float32)
+        for probes, draw in zip(control, draws, strict=True)
+    ]
+    probed.right.setdefault("control", []).append(np.mean(right, axis=0))
+    unsolved = sum(int(probes.n_unsolved.sum()) for probes in control)
+    probed.unsolved["control"] = probed.unsolved.get("control", 0) + unsolved
 
 
-def _null(cell: Cell, labels: np.ndarray, settings: ProbeParams) -> MaxNull:
+def _projections(cell: Inputs, layers: Sequence[int], seed: int) -> torch.Tensor:
+    """Return a projection of the residual stream entering the layer for every head, (n_heads, n_examples, d_head)."""
+    shapes = [(cell.manifest["n_heads"][layer], cell.manifest["d_head"][layer]) for layer in layers]
+    streams = [torch.from_numpy(cell.entering(layer)) for layer in layers]
+    return torch.cat([
+        project(stream, *shape, seed + layer) for layer, stream, shape in zip(layers, streams, shapes, strict=True)
+    ])
+
+
+def _null(cell: Inputs, settings: ProbeParams) -> MaxNull:
     device = choose_device(settings.device)
-    layers = (z for _, z in _stacks(cell, device))
+    layers = (torch.from_numpy(cell.heads(stack, z_name)).to(device) for stack in cell.head_stacks())
     middle = settings.c_grid[len(settings.c_grid) // 2]
-    folds = np.array(cell.rows["fold"], dtype=np.int64)
-    return max_statistic_null(layers, labels, _groups(cell), folds, middle, settings.permutations, settings.seed)
+    draws, seed, fit = settings.permutations, settings.seed, NULL_PROBES[settings.null_probe]
+    return max_statistic_null(layers, cell.labels, cell.groups, cell.folds, middle, draws, seed, fit)
 
 
-def _score(
-    cell: Cell, labels: np.ndarray, layers: list[HeadProbes], null: MaxNull, settings: ProbeParams
-) -> pd.DataFrame:
-    log_proba = np.concatenate([layer.log_proba.numpy() for layer in layers])
-    correct = correctness(log_proba, labels)
-    low, high = cluster_bootstrap(correct, _groups(cell), settings.bootstrap, settings.confidence, settings.seed)
+def _table(cell: Inputs, probed: Probed, null: MaxNull, settings: ProbeParams) -> pd.DataFrame:
+    log_proba = np.concatenate([layer.log_proba.numpy() for layer in probed.layers])
+    bootstrap = Bootstrap(settings.bootstrap, settings.confidence, settings.seed)
+    right = {name: np.concatenate(parts).astype(np.float64) for name, parts in probed.right.items()}
+    right["skyline"] = np.repeat(right["skyline"], cell.manifest["n_heads"], axis=0)
+    right["majority"] = majority_correct(cell.labels).astype(np.float64)
+    right["surface"] = cell.surface_right.astype(np.float64)
     scores = {
-        "accuracy": correct.mean(1),
-        "accuracy_low": low,
-        "accuracy_high": high,
-        "balanced_accuracy": balanced_accuracy(correct, labels),
-        "auroc": auroc(log_proba, labels),
-        "information_bits": information_bits(log_proba, labels),
+        **score_columns(log_proba, cell.labels, cell.groups, bootstrap),
+        **comparison_columns(correctness(log_proba, cell.labels), right, cell.groups, bootstrap),
+        **({"codelength": np.concatenate(probed.codelength)} if probed.codelength else {}),
         "p_value": null.p_values,
-        "c": np.concatenate([layer.strength.median(1).values.numpy() for layer in layers]),
+        "c": np.concatenate([layer.strength.median(1).values.numpy() for layer in probed.layers]),
     }
     shared = {
-        "model": cell.manifest["model"],
-        "dataset": cell.manifest["dataset"],
-        "feature": cell.card["feature"],
-        "family": cell.card["family"],
-        "n_examples": len(labels),
+        **{name: cell.manifest[name] for name in ("model", "dataset")},
+        **{name: cell.card[name] for name in ("feature", "family")},
+        "n_examples": len(cell.rows),
         "n_groups": cell.rows["group"].nunique(),
         "n_classes": len(cell.classes),
-        "majority": majority(labels),
-        "surface": cell.card["surface"],
     }
-    return heads_table(shared, _places(cell), scores)
+    return heads_table(shared, cell.places, scores)
 
 
-def _places(cell: Cell) -> list[tuple[int, int]]:
-    return [(layer, head) for layer, count in enumerate(cell.manifest["n_heads"]) for head in range(count)]
-
-
-def _summary(cell: Cell, table: pd.DataFrame, null: MaxNull, layers: list[HeadProbes]) -> dict[str, Any]:
-    best = table.iloc[int(table["accuracy"].argmax())]
-    unsolved = torch.cat([layer.n_unsolved for layer in layers]).tolist()
+def _summary(
+    cell: Inputs,
+    table: pd.DataFrame,
+    null: MaxNull,
+    probed: Probed,
+    controls: Ints,
+    refused: str,
+    settings: ProbeParams,
+) -> dict[str, Any]:
+    log_proba = np.concatenate([layer.log_proba.numpy() for layer in probed.layers])
+    found = Findings(
+        table=table,
+        correct=correctness(log_proba, cell.labels),
+        chooser_loss=np.concatenate([layer.chooser_loss.numpy() for layer in probed.layers]),
+        groups=cell.groups,
+        folds=cell.folds,
+        null=null,
+        unsolved=np.concatenate([layer.n_unsolved.numpy() for layer in probed.layers]),
+        baselines_unsolved=probed.unsolved,
+        bootstrap=Bootstrap(settings.bootstrap, settings.confidence, settings.seed),
+        control_recurs=recurring(cell.rows["control_key"].tolist(), cell.folds) if len(controls) else None,
+        control_refused=refused,
+    )
+    extraction = ("source", "revision", "weights_sha256", "model_type", "n_layers", "n_heads", "d_head", "d_model")
     return {
         **{name: cell.manifest[name] for name in ("model", "dataset")},
         **{name: cell.card[name] for name in ("feature", "family")},
         "classes": cell.classes,
-        "n_examples": len(cell.rows),
-        "n_groups": int(best["n_groups"]),
         "n_dropped": len(cell.manifest["dropped_too_long"]),
-        "majority": float(best["majority"]),
-        "surface": float(best["surface"]),
-        "best": {
-            **{name: int(best[name]) for name in ("layer", "head")},
-            **{name: float(best[name]) for name in ("accuracy", "accuracy_low", "accuracy_high", "p_value")},
-        },
-        "n_significant": int((table["p_value"] < 0.05).sum()),
-        "null": {
-            "permutations": len(null.best),
-            "design": null.design,
-            "movable": null.movable,
-            "best_expected": float(null.best.mean()),
-            "best_observed": float(null.observed.max()),
-        },
-        "unconverged": [
-            {"head": head_name(*place), "problems": count}
-            for place, count in zip(_places(cell), unsolved, strict=True)
-            if count
-        ],
-        "warnings": _warnings(null),
-        "extraction": {
-            name: cell.manifest[name]
-            for name in (
-                *("source", "revision", "weights_sha256", "model_type", "n_layers", "n_heads"),
-                *("d_head", "d_model", "readout"),
-            )
-        },
+        **summarise(found),
+        "extraction": {name: cell.manifest[name] for name in (*extraction, "readout", "untrained_seed")},
     }
 
 
-def _warnings(null: MaxNull) -> list[str]:
-    warnings = []
-    if null.movable < MOVABLE:
-        warnings.append(
-            f"the permutation null can move the labels of {null.movable:.0%} of the examples only, since groups trade "
-            "with groups of their size: its p-values are too large; make the groups equally large"
-        )
-    if null.design == "mixed":
-        warnings.append(
-            "groups hold classes in different shares: the p-values assume that the examples of a group are alike but "
-            "for their label; a group with one label, or with every class equally often, needs no such assumption"
-        )
-    return warnings
-
-
-def _write(folder: Path, cell: Cell, layers: list[HeadProbes], table: pd.DataFrame, summary: dict[str, Any]) -> None:
+def _write(folder: Path, cell: Inputs, layers: list[HeadProbes], table: pd.DataFrame, summary: dict[str, Any]) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     table.to_parquet(folder / "heads.parquet", index=False)
-    names = [head_name(*place) for place in _places(cell)]
+    names = [head_name(*place) for place in cell.places]
     log_proba = np.concatenate([layer.log_proba.numpy() for layer in layers])
-    rows = cell.rows
-    folds = np.array(rows["fold"], dtype=np.int64)
-    ids, labels = rows["example_id"].tolist(), rows["label"].tolist()
-    write_predictions(folder / "predictions.parquet", ids, labels, folds, names, log_proba)
+    ids, labels = cell.rows["example_id"].tolist(), cell.rows["label"].tolist()
+    write_predictions(folder / "predictions.parquet", ids, labels, cell.folds, names, log_proba)
     tensors = {
         f"L{number:02d}.{name}": getattr(layer, name).float().contiguous().numpy()
         for number, layer in enumerate(layers)

@@ -54,7 +54,11 @@ def main(argv: Sequence[str] | None = None) -> None:
     heads.to_csv(folder / "heads.csv", index=False, float_format="%.6f", lineterminator="\n")
     assignments.to_csv(folder / "assignments.csv", index=False, float_format="%.6f", lineterminator="\n")
     write_json(folder / "taxonomy.json", _summary(model, settings, survey, results, heads))
-    print(f"taxonomy {model}: {(heads['rung'] > 0).sum()} of {len(heads)} heads decodable, {_counts(heads['label'])}")
+    decodable, selective = (int((heads["rung"] >= rung).sum()) for rung in (1, 2))
+    print(
+        f"taxonomy {model}: {decodable} of {len(heads)} heads decodable, {selective} selective, "
+        f"{_counts(heads['label'])}"
+    )
 
 
 def _counts(column: pd.Series) -> dict[str, int]:

@@ -16,6 +16,7 @@ from pipeline.errors import PipelineError
 from pipeline.stages.taxonomy import main
 from probes.errors import ProbeError
 from probes.table import heads_table
+from probes.taxonomy import EVIDENCE
 
 TOP = Path(__file__).parents[2]
 CELLS, OUT = Path("results/probes/tiny"), Path("results/taxonomy/tiny")
@@ -28,7 +29,9 @@ HEAD_COLUMNS = """
 """
 ASSIGNMENT_COLUMNS = """
     model layer head name feature dataset family phase cell rung accuracy accuracy_low accuracy_high majority margin
-    p_value
+    p_value selectivity selectivity_low selectivity_high margin_surface margin_surface_low margin_surface_high
+    margin_embedding margin_embedding_low margin_embedding_high margin_untrained margin_untrained_low
+    margin_untrained_high margin_projection margin_projection_low margin_projection_high
 """
 
 
@@ -49,6 +52,7 @@ def write_cell(dataset: str, family: str = "") -> None:
     shared = {"model": "tiny", "dataset": dataset, "feature": dataset, "family": family or FAMILY[dataset]}
     scores = {"accuracy": accuracy, "accuracy_low": accuracy - 0.05, "accuracy_high": accuracy + 0.05}
     scores["p_value"] = np.where(accuracy > 0.5, 0.01, 0.7)
+    scores |= dict.fromkeys(EVIDENCE, np.where(accuracy > 0.85, 0.1, -0.1))  # sentiment in L0H1 stands out
     (CELLS / dataset).mkdir(parents=True, exist_ok=True)
     heads_table({**shared, "majority": 0.5}, PLACES, scores).to_parquet(CELLS / dataset / "heads.parquet", index=False)
 
@@ -74,7 +78,7 @@ def read(name: str) -> pd.DataFrame:
 def test_it_writes_three_files_and_one_line(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert set(run()) == set(FILES)
     assert capsys.readouterr().out == (
-        "taxonomy tiny: 2 of 4 heads decodable, {'polyfunctional': 1, 'semantic': 1, 'unassigned': 2}\n"
+        "taxonomy tiny: 2 of 4 heads decodable, 1 selective, {'polyfunctional': 1, 'semantic': 1, 'unassigned': 2}\n"
     )
 
 
@@ -86,7 +90,7 @@ def test_heads_has_one_row_a_head(project: Path) -> None:
     assert heads["label"].tolist() == ["unassigned", "polyfunctional", "unassigned", "semantic"]
     assert heads["family"].tolist() == ["", "syntactic;semantic", "", "semantic"]
     assert heads["features"].tolist() == ["", "number;sentiment", "", "sentiment"]
-    assert heads["rung"].tolist() == [0, 1, 0, 1]
+    assert heads["rung"].tolist() == [0, 2, 0, 1]
     # Margins 0.4 and 0.8 of what the majority leaves, of three families probed.
     mixture = 1 + (np.log(1 / 3) / 3 + np.log(2 / 3) * 2 / 3) / np.log(3)
     assert heads["specialisation"].tolist() == ["", f"{mixture:.6f}", "", "1.000000"]
@@ -102,6 +106,7 @@ def test_assignments_has_one_row_a_head_and_dataset_that_passed(project: Path) -
         ["L0H1", "sentiment"],
         ["L1H1", "sentiment"],
     ]
+    assert rows["rung"].astype(int).tolist() == [1, 2, 1]
     # `sentiment` has a line of its own in the mapping, `number` takes its family's.
     assert rows["cell"].tolist() == ["Syntactic Head", "Sentiment Summarizer", "Sentiment Summarizer"]
     assert set(rows["phase"]) == {"In-Context Identification"}
@@ -114,11 +119,11 @@ def test_the_summary_holds_thresholds_counts_and_the_mapping(project: Path) -> N
     assert content["counts"] == {
         "heads": 4,
         "labels": {"polyfunctional": 1, "semantic": 1, "unassigned": 2},
-        "rungs": {"0": 2, "1": 2},
+        "rungs": {"0": 2, "1": 1, "2": 1},
         "families": {"semantic": 2, "syntactic": 1},
     }
     assert (content["model"], content["thresholds"], content["datasets"]) == ("tiny", {"alpha": 0.05}, sorted(PASSING))
-    assert [rung["rung"] for rung in content["rungs"]] == [0, 1]
+    assert [rung["rung"] for rung in content["rungs"]] == [0, 1, 2]
     assert list(content["features"]) == ["number", "sentiment", "truth"]
     assert content["features"]["sentiment"]["cells"] == ["Sentiment Summarizer"]
     assert "hypothesis" in content["mapping_note"]

@@ -7,8 +7,11 @@ from probes.table import BASELINES, COLUMNS, head_name, heads_table
 
 PROMISED = """
     model dataset feature family layer head n_examples n_groups n_classes accuracy accuracy_low accuracy_high
-    balanced_accuracy auroc information_bits control_accuracy selectivity majority surface embedding untrained
-    projection skyline p_value c
+    balanced_accuracy auroc log_loss information_bits codelength control_accuracy selectivity selectivity_low
+    selectivity_high majority surface embedding untrained projection skyline margin_majority margin_majority_low
+    margin_majority_high margin_surface margin_surface_low margin_surface_high margin_embedding margin_embedding_low
+    margin_embedding_high margin_untrained margin_untrained_low margin_untrained_high margin_projection
+    margin_projection_low margin_projection_high margin_skyline margin_skyline_low margin_skyline_high p_value c
 """
 
 
@@ -17,8 +20,9 @@ def test_the_columns_are_those_promised() -> None:
     assert list(heads_table({}, [(0, 0)], {})) == PROMISED.split()
 
 
-def test_every_baseline_is_a_column() -> None:
+def test_every_baseline_is_a_column_and_so_is_the_margin_over_it() -> None:
     assert set(BASELINES) < set(COLUMNS)
+    assert {f"margin_{name}{end}" for name in BASELINES for end in ("", "_low", "_high")} < set(COLUMNS)
 
 
 def test_a_row_is_a_head_and_shared_values_stand_in_each() -> None:

@@ -9,7 +9,17 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from probes.errors import ProbeError
-from probes.taxonomy import FAMILIES, Survey, assign, classify_heads, decide_rungs, parse_survey, specialisation
+from probes.taxonomy import (
+    EVIDENCE,
+    FAMILIES,
+    SELECTIVE,
+    Survey,
+    assign,
+    classify_heads,
+    decide_rungs,
+    parse_survey,
+    specialisation,
+)
 
 PHASES = ["Knowledge Recalling", "In-Context Identification", "Latent Reasoning", "Expression Preparation"]
 CELLS = [(0, 0), (0, 1), (1, 0), (1, 1)]
@@ -32,7 +42,7 @@ def results(dataset: str, family: str, passing: dict[tuple[int, int], float], fe
         }
         for layer, head in CELLS
     ]
-    table = pd.DataFrame(rows)
+    table = pd.DataFrame(rows).assign(**dict.fromkeys(EVIDENCE, math.nan))  # no baseline measured
     return table.assign(accuracy_low=table["accuracy"] - 0.05, accuracy_high=table["accuracy"] + 0.05)
 
 
@@ -48,7 +58,26 @@ def classify(*tables: pd.DataFrame, mapping: Survey | None = None) -> tuple[pd.D
 )
 def test_a_head_is_decodable_by_its_p_value_and_its_interval_both(p_value: float, low: float, rung: int) -> None:
     rows = pd.DataFrame({"p_value": [p_value], "accuracy_low": [low], "majority": [0.5]})
-    assert decide_rungs(rows, 0.05).tolist() == [rung]
+    assert decide_rungs(rows.assign(**dict.fromkeys(EVIDENCE, math.nan)), 0.05).tolist() == [rung]
+    # Margins lift a decodable head to rung 2, and no other head.
+    assert decide_rungs(rows.assign(**dict.fromkeys(EVIDENCE, 0.1)), 0.05).tolist() == [2 * rung]
+
+
+@pytest.mark.parametrize("name", SELECTIVE)
+@pytest.mark.parametrize("low", [0.0, -0.01, None])
+def test_one_margin_that_may_be_nothing_keeps_a_head_from_being_selective(name: str, low: float | None) -> None:
+    rows = pd.DataFrame({"p_value": [0.01], "accuracy_low": [0.6], "majority": [0.5], **dict.fromkeys(EVIDENCE, 0.1)})
+    assert decide_rungs(rows.assign(**{f"{name}_low": low}), 0.05).tolist() == [1]
+    assert decide_rungs(rows.assign(**{f"{name}_low": 0.001}), 0.05).tolist() == [2]
+
+
+def test_a_head_has_the_rung_of_its_best_feature_and_each_feature_its_own() -> None:
+    selective = results("sense", "semantic", {(0, 1): 0.8}).assign(**dict.fromkeys(EVIDENCE, 0.1))
+    heads, assignments = classify(selective, results("number", "syntactic", {(0, 1): 0.7, (1, 1): 0.9}))
+    assert heads["rung"].tolist() == [0, 2, 0, 1]
+    assert heads["rung_name"].tolist() == ["not decodable", "selective", "not decodable", "decodable"]
+    assert assignments[["feature", "rung"]].values.tolist() == [["number", 1], ["sense", 2], ["number", 1]]
+    assert set(EVIDENCE) <= set(assignments)
 
 
 def test_a_planted_head_is_labelled_and_no_other() -> None:

@@ -1,10 +1,11 @@
-"""What the probe stage refuses before it computes anything: params, and stores of another version of the data."""
+"""What the probe stage refuses: params, stores of another version of the data, damaged stores, folds."""
 
 import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pytest
 import yaml
@@ -13,20 +14,34 @@ from pipeline.errors import PipelineError
 from pipeline.jsonfile import write_json
 from pipeline.stages.probe import main
 from pipeline.store import finish_store
+from probes.errors import ProbeError
 
-TOP = Path(__file__).parents[2]
+TOP = Path(__file__).parents[3]
 IDS = ["e0", "e1", "e2"]
-PROBE = {"c_grid": [0.1, 1.0], "permutations": 9, "bootstrap": 9, "confidence": 0.9, "seed": 0, "device": "cpu"}
+PROBE = {
+    **{
+        "c_grid": [0.1, 1.0],
+        "controls": 1,
+        "permutations": 9,
+        "null_probe": "full",
+        "bootstrap": 9,
+        "confidence": 0.9,
+        "codelength": False,
+    },
+    **{"seed": 0, "device": "cpu"},
+}
 
 
 @pytest.fixture
-def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def bare(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Labels of three examples, and an index and a manifest of these, without arrays."""
     monkeypatch.chdir(tmp_path)
     folder = tmp_path / "data/examples/toy"
     folder.mkdir(parents=True)
     labels = {"example_id": IDS, "label": ["a", "b", "a"], "group": IDS, "control_key": IDS, "fold": [0, 1, 2]}
     pd.DataFrame(labels).to_parquet(folder / "labels.parquet", index=False)
+    surface = pd.DataFrame({"example_id": IDS, "predicted": "a"})
+    surface.to_parquet(folder / "surface.parquet", index=False)
     write_json(folder / "card.json", {"feature": "mood", "family": "semantic", "surface": 0.5})
     write_store(IDS)
     write_params()
@@ -56,7 +71,7 @@ def refused(message: str) -> None:
     assert not Path("results").exists()
 
 
-def test_an_unfinished_store_is_refused(project: Path) -> None:
+def test_an_unfinished_store_is_refused(bare: Path) -> None:
     Path("data/activations/tiny/toy/manifest.json").unlink()
     refused("tiny/toy: no manifest.json, so the extraction did not finish; run its extract stage again")
 
@@ -75,7 +90,7 @@ def test_an_unfinished_store_is_refused(project: Path) -> None:
     ],
 )
 def test_a_store_of_other_examples_is_refused(
-    project: Path, ids: list[str], dropped: tuple[str, ...], message: str
+    bare: Path, ids: list[str], dropped: tuple[str, ...], message: str
 ) -> None:
     write_store(ids, dropped)
     refused(message)
@@ -83,7 +98,7 @@ def test_a_store_of_other_examples_is_refused(
 
 @pytest.mark.parametrize(("ids", "dropped"), [(["e2", "e0", "e1"], ()), (["e0", "e1"], ("e2",))])
 def test_a_store_of_these_examples_is_not_refused_for_them(
-    project: Path, ids: list[str], dropped: tuple[str, ...]
+    bare: Path, ids: list[str], dropped: tuple[str, ...]
 ) -> None:
     write_store(ids, dropped)
     refused(r"z/L00.npy: .*No such file")  # past the ids: now the arrays are what is missing
@@ -98,27 +113,83 @@ def test_a_store_of_these_examples_is_not_refused_for_them(
         ({"c_grid": []}, "probe.c_grid: expected a list with at least one entry"),
         ({"confidence": 1.0}, "probe.confidence: expected a share between 0 and 1, got 1.0"),
         ({"confidence": 95}, "probe.confidence: expected a share between 0 and 1, got 95.0"),
-        ({"permutations": 0}, "permutations and bootstrap must be at least 1"),
-        ({"bootstrap": 0}, "permutations and bootstrap must be at least 1"),
+        ({"permutations": 0}, "permutations, bootstrap and controls must be at least 1"),
+        ({"bootstrap": 0}, "permutations, bootstrap and controls must be at least 1"),
+        ({"controls": 0}, "permutations, bootstrap and controls must be at least 1"),
+        ({"codelength": "yes"}, "probe.codelength: expected bool, got 'yes'"),
+        ({"null_probe": "slow"}, "probe.null_probe: 'slow' is not one of one_step, full"),
+        ({"seed": -1}, "probe.seed: expected 0 or more, got -1"),
         ({"permutations": 9.5}, "probe.permutations: expected int, got 9.5"),
         ({"permutation": 99}, r"unknown key 'permutation'.*did you mean 'permutations'\?"),
         ({"device": "tpu"}, "device: 'tpu' is not one of auto, cpu, cuda, cuda:N"),
     ],
 )
-def test_params_refused(project: Path, changes: dict[str, Any], message: str) -> None:
+def test_params_refused(bare: Path, changes: dict[str, Any], message: str) -> None:
     write_params(**changes)
     refused(message)
 
 
-def test_a_missing_key_is_refused_by_name(project: Path) -> None:
+def test_a_missing_key_is_refused_by_name(bare: Path) -> None:
     params = yaml.safe_load(Path("params.yaml").read_text(encoding="utf-8"))
     del params["probe"]["seed"]
     Path("params.yaml").write_text(yaml.safe_dump(params), encoding="utf-8")
     refused("params.yaml: probe: missing seed")
 
 
+def test_surface_predictions_of_other_examples_are_refused(bare: Path) -> None:
+    path = Path("data/examples/toy/surface.parquet")
+    pd.read_parquet(path).iloc[:2].to_parquet(path, index=False)
+    refused("1 example ids stand in the store or in surface.parquet alone, first e2;")
+
+
+def test_two_folds_are_refused(project: Any) -> None:
+    project.change_labels(fold=np.arange(240) // 4 % 2)
+    with pytest.raises(ProbeError, match="2 folds; at least 3 are needed"):
+        project.run()
+
+
+def test_a_class_that_a_training_set_lacks_is_refused(project: Any) -> None:
+    number = np.arange(240)
+    project.change_labels(label=np.where((number // 4 % 5 == 1) & (number % 2 == 1), "maybe", "no"))
+    with pytest.raises(ProbeError, match=r"test fold 0: classes \[0\] do not occur in its training folds"):
+        project.run()
+
+
+@pytest.mark.parametrize("name", ["z/L01", "untrained/L00", "residual/final", "residual/L00", "embedding"])
+def test_an_array_cut_short_or_missing_is_refused(project: Any, name: str) -> None:
+    path = project.store / f"{name}.npy"
+    path.write_bytes(path.read_bytes()[:-100])
+    with pytest.raises(PipelineError, match=rf"{name}.npy: .*; run its extract stage again"):
+        project.run()
+    path.unlink()
+    with pytest.raises(PipelineError, match=rf"{name}.npy: .*No such file"):
+        project.run()
+    assert not project.out.exists()
+
+
+@pytest.mark.parametrize(
+    ("name", "at", "place"),
+    [
+        ("z/L01", (3, 2, 0), "z/L01.npy: layer 1, head 2, example"),
+        ("untrained/L00", (3, 1, 5), "untrained/L00.npy: layer 0, head 1, example"),
+        ("residual/final", (3, 0), "residual/final.npy, example"),
+        ("embedding", (3, 4), "embedding.npy, example"),
+    ],
+)
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_an_activation_that_is_no_number_is_refused_by_layer_head_and_example(
+    project: Any, name: str, at: tuple[int, ...], place: str, value: float
+) -> None:
+    array = np.load(project.store / f"{name}.npy")
+    array[at] = value
+    np.save(project.store / f"{name}.npy", array)
+    with pytest.raises(PipelineError, match=rf"{place} {project.stored_ids()[3]}: not a finite number"):
+        project.run()
+    assert not project.out.exists()
+
+
 @pytest.mark.slow
-def test_the_process_ends_with_one_line(project: Path) -> None:
+def test_the_process_ends_with_one_line(bare: Path) -> None:
     write_params(c_grid=[1.0, 0.1])
     command = [sys.executable, "-m", "pipeline.stages.probe", "tiny", "toy"]
     done = subprocess.run(command, capture_output=True, text=True, check=False, env={"PYTHONPATH": str(TOP)})

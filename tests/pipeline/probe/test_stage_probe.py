@@ -1,0 +1,213 @@
+"""The probe stage from a small store to its four files."""
+
+import json
+import re
+import shutil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow.parquet as pq
+import pytest
+from safetensors import safe_open
+from safetensors.numpy import load_file
+
+from pipeline import inputs
+from pipeline.predictions import read_predictions
+from pipeline.stages import probe as stage
+from pipeline.stages import taxonomy
+from probes import crossval
+from probes.solver import Solutions, solve
+from probes.table import COLUMNS
+
+TOP = Path(__file__).parents[3]
+N, LAYERS, HEADS = 240, 2, 4
+FILES = ("heads.parquet", "predictions.parquet", "probes.safetensors", "summary.json")
+
+
+def test_it_writes_four_files_and_one_line(project: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    assert set(project.run()) == set(FILES)
+    assert re.fullmatch(
+        r"probe tiny toy: best L1H2 0\.\d{3} \[0\.\d{3}, 0\.\d{3}\], chosen on other folds 0\.\d{3}, majority 0\.500, "
+        r"1 of 8 heads with p < 0\.05, \d+\.\d s\n",
+        capsys.readouterr().out,
+    )
+
+
+def rungs() -> dict[str, int]:
+    """Return the rung of every head, as the taxonomy stage makes it of what the probe stage wrote."""
+    shutil.copy(TOP / "data/taxonomy.yaml", "data/taxonomy.yaml")
+    taxonomy.main(["tiny"])
+    heads = pd.read_csv("results/taxonomy/tiny/heads.csv")
+    assert len(heads) == LAYERS * HEADS
+    return dict(zip(heads["name"], heads["rung"], strict=True))
+
+
+def test_the_signal_is_found_in_its_head_and_only_there(project: Any) -> None:
+    project.run()
+    assert {name for name, rung in rungs().items() if rung > 0} == {"L1H2"}
+    heads = project.heads().set_index(["layer", "head"])
+    assert heads.loc[(1, 2), "p_value"] == pytest.approx(0.01)
+    # The best rule on a shift of two deviations is right with a chance of 0.841; 0.08 is three deviations at n = 240.
+    assert heads.loc[(1, 2), "accuracy"] == pytest.approx(0.841, abs=0.08)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_on_permuted_labels_no_head_is_found(project: Any, seed: int) -> None:
+    flip = np.random.default_rng(seed).integers(0, 2, N // 4)[np.arange(N) // 4]  # the names trade inside a group
+    project.change_labels(label=np.array(["no", "yes"])[(np.arange(N) + flip) % 2])
+    project.run()
+    assert set(rungs().values()) == {0}
+    assert project.summary()["n_significant"] == 0
+
+
+def test_the_table_has_the_promised_columns_and_one_row_a_head(project: Any) -> None:
+    project.run()
+    table = pq.read_table(project.out / "heads.parquet")
+    assert table.column_names == list(COLUMNS)
+    heads = table.to_pandas()
+    assert list(zip(heads["layer"], heads["head"], strict=True)) == [(i, j) for i in range(2) for j in range(4)]
+    assert [name for name in table.column_names if table[name].null_count] == ["codelength"]  # the option is off
+    shared = heads[["model", "dataset", "feature", "family", "n_examples", "n_groups", "n_classes", "majority"]]
+    assert shared.drop_duplicates().values.tolist() == [["tiny", "toy", "mood", "semantic", 240, 60, 2, 0.5]]
+    assert ((heads["accuracy_low"] <= heads["accuracy"]) & (heads["accuracy"] <= heads["accuracy_high"])).all()
+    assert heads["c"].isin(project.grid).all()
+
+
+def test_the_summary_says_what_was_probed_and_what_came_out(project: Any) -> None:
+    project.run()
+    content, heads = project.summary(), project.heads()
+    best = heads.iloc[heads["accuracy"].argmax()]
+    told = ("layer", "head", "accuracy", "accuracy_low", "accuracy_high", "p_value")
+    assert content.pop("best") == {name: best[name] for name in told}
+    selected = content.pop("selected")
+    assert selected["heads"] == ["L1H2"] * 5
+    assert selected["accuracy"] == best["accuracy"]  # the same head in every fold
+    null = content.pop("null")
+    assert (null["permutations"], null["design"], null["exchange"], null["movable"]) == (99, "balanced", "names", 1.0)
+    assert null["smallest"] == 0.01
+    assert 0.5 < null["best_expected"] < 0.65 < null["best_observed"]
+    kept = ("source", "revision", "weights_sha256", "model_type", "n_layers", "n_heads", "d_head", "d_model", "readout")
+    assert content.pop("extraction") == {name: project.manifest[name] for name in (*kept, "untrained_seed")}
+    assert content == {
+        **{"model": "tiny", "dataset": "toy", "feature": "mood", "family": "semantic", "classes": ["no", "yes"]},
+        **{"n_examples": 240, "n_groups": 60, "n_dropped": 0, "majority": 0.5, "n_significant": 1},
+        **{"surface": heads["surface"][0], "embedding": heads["embedding"][0]},
+        **{"control": {"refused": None, "recurring": 1.0}, "unconverged": [], "unconverged_baselines": {}},
+        "warnings": [],
+    }
+
+
+def test_predictions_follow_from_the_stored_probes_and_z(project: Any) -> None:
+    project.run()
+    probes, ids = load_file(project.out / "probes.safetensors"), project.stored_ids()
+    shapes = {"coef": (4, 5, 1, 6), "intercept": (4, 5, 1), "mean": (4, 5, 6), "scale": (4, 5, 6), "strength": (4, 5)}
+    assert {name: array.shape for name, array in probes.items()} == {
+        f"L{layer:02d}.{name}": shape for layer in range(2) for name, shape in shapes.items()
+    }
+    rows = pd.read_parquet(project.out / "predictions.parquet", columns=["example_id", "label", "fold"])
+    assert rows["example_id"].tolist() == ids
+    truth = pd.read_parquet(project.labels).set_index("example_id").loc[ids]
+    assert rows[["label", "fold"]].values.tolist() == truth[["label", "fold"]].values.tolist()
+    folds = rows["fold"].to_numpy()
+    for (layer, head), accuracy in project.heads().set_index(["layer", "head"])["accuracy"].items():
+        coef, intercept, mean, scale = (probes[f"L{layer:02d}.{name}"][head, folds] for name in list(shapes)[:4])
+        scaled = (project.stored(f"z/L{layer:02d}")[:, head] - mean) / scale
+        logit = (scaled * coef[:, 0]).sum(1) + intercept[:, 0]
+        by_hand = -np.logaddexp(0, np.stack([logit, -logit], axis=1))
+        told = read_predictions(project.out / "predictions.parquet", f"L{layer}H{head}")
+        np.testing.assert_allclose(told, by_hand, atol=1e-5)  # seven digits of float32 in logits of order 1
+        assert (told.argmax(1) == (rows["label"] == "yes")).mean() == pytest.approx(accuracy)
+
+
+def test_the_probes_carry_the_names_of_their_classes(project: Any) -> None:
+    project.run()
+    with safe_open(project.out / "probes.safetensors", "numpy") as file:
+        about = json.loads(file.metadata()["head_atlas"])
+        assert set(file.metadata()) == {"head_atlas"}  # of two keys the order in the file would not be fixed
+    assert (about["classes"], about["model"]) == (["no", "yes"], "tiny")
+
+
+def test_two_runs_give_the_same_bytes_and_another_seed_others(project: Any) -> None:
+    first = project.run()
+    shutil.rmtree(project.out)
+    assert project.run() == first
+    project.write_params(seed=1)
+    assert [name for name, content in project.run().items() if content != first[name]] != []
+
+
+def test_the_row_order_of_the_labels_changes_nothing(project: Any) -> None:
+    first = project.run()
+    pd.read_parquet(project.labels).sample(frac=1, random_state=0).to_parquet(project.labels, index=False)
+    assert project.run() == first
+
+
+def test_labels_are_joined_by_id(project: Any) -> None:
+    ids = pd.read_parquet(project.labels)["example_id"]
+    project.change_labels(example_id=ids.sample(frac=1, random_state=0).to_list())  # the same rows of other ids
+    project.run()
+    assert project.summary()["n_significant"] == 0
+
+
+def test_layers_are_probed_the_same_together_and_apart(project: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    first = project.run()
+    stacked: list[int] = []
+    inner = stage.probe_vectors
+    monkeypatch.setattr(stage, "probe_vectors", lambda x, *rest: (stacked.append(len(x)), inner(x, *rest))[1])
+    monkeypatch.setattr(inputs, "STACK_BYTES", 1)
+    assert project.run() == first
+    assert stacked == [HEADS] * 6 + [1] * 3  # z, untrained and projection of two layers; two skylines, the embedding
+
+
+def test_examples_dropped_as_too_long_are_left_out_and_counted(project: Any) -> None:
+    ids, arrays = sorted(project.stored_ids()), project.arrays_by_id()
+    project.write_store({name: array[2:] for name, array in arrays.items()}, ids[2:], dropped=tuple(ids[:2]))
+    project.run()
+    content = project.summary()
+    assert (content["n_examples"], content["n_dropped"]) == (238, 2)
+    assert set(pd.read_parquet(project.out / "predictions.parquet")["example_id"]) == set(ids[2:])
+    assert content["best"]["head"] == 2
+
+
+def test_several_classes_have_a_logit_each(project: Any) -> None:
+    project.change_labels(label=np.array(["a", "b", "c"])[np.arange(N) % 3])
+    project.run()
+    assert load_file(project.out / "probes.safetensors")["L00.coef"].shape == (4, 5, 3, 6)
+    assert read_predictions(project.out / "predictions.parquet", "L0H0").shape == (240, 3)
+    assert (project.summary()["classes"], project.summary()["null"]["design"]) == (["a", "b", "c"], "mixed")
+
+
+def test_problems_that_did_not_converge_are_counted(project: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    def unsolved(*args: Any) -> Solutions:
+        solutions = solve(*args)
+        solutions.converged[:, :, 2, 0] = False  # the third penalty, real labels
+        return solutions
+
+    monkeypatch.setattr(crossval, "solve", unsolved)
+    project.run()
+    content = project.summary()
+    assert content["unconverged"] == [{"head": f"L{i}H{j}", "problems": 5} for i in range(2) for j in range(4)]
+    assert content["unconverged_baselines"] == {"untrained": 40, "projection": 40, "skyline": 10, "embedding": 5}
+    assert '"problems": 5\n' in (project.out / "summary.json").read_text(encoding="utf-8")  # a count, not 5.0
+    assert project.heads()["c"].max() < 1.0  # and never used
+
+
+def test_the_whole_probe_refitted_to_every_draw_comes_to_the_same(project: Any) -> None:
+    project.run()
+    quick = project.heads()["p_value"]
+    project.write_params(null_probe="full")
+    project.run()
+    full = project.heads()["p_value"]
+    assert full.idxmin() == quick.idxmin() == 6
+    assert full[6] == quick[6] == 0.01
+    assert full.drop(6).min() > 0.1 < quick.drop(6).min()
+
+
+def test_the_codelength_is_measured_when_asked_for(project: Any) -> None:
+    project.write_params(codelength=True)
+    project.run()
+    bits = project.heads().set_index(["layer", "head"])["codelength"]
+    assert bits.idxmin() == (1, 2)
+    assert bits.min() < 0.9 * N
+    assert bits.drop((1, 2)).min() > 0.95 * N  # what is not known costs a bit a label
