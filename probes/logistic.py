@@ -16,7 +16,7 @@ from torch import Tensor
 from probes.errors import ProbeError
 
 MAX_STEPS = 60  # Newton steps; a dozen is usual
-MAX_INNER = 200  # conjugate-gradient steps in one Newton step
+MAX_INNER = 1000  # conjugate-gradient steps in one Newton step
 MAX_HALVINGS = 30
 TOLERANCE = 1e-10  # of the objective: half the Newton decrement at which a problem counts as solved
 
@@ -172,7 +172,8 @@ def _conjugate_gradients(problem: _Problem, proba: Tensor, gradient: Tensor) -> 
     direction = preconditioned
     start = norm = _dot(residual, preconditioned)
     # Quadratic convergence needs a residual that shrinks with the gradient; relative to the number of examples.
-    goal = start * torch.clamp(start / problem.x.shape[1], min=1e-3, max=0.1)
+    # At the end it has to be small for the decrement to be true: a direction left out would not be counted.
+    goal = start * torch.clamp(start / problem.x.shape[1], min=1e-8, max=0.1)
     for _ in range(MAX_INNER):
         active = norm > goal
         if not bool(active.any()):

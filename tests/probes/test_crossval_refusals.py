@@ -1,6 +1,7 @@
 """What out-of-fold probes leave out of their choice, and what they refuse."""
 
-from dataclasses import replace
+from collections.abc import Callable
+from typing import Any
 
 import pytest
 import torch
@@ -9,7 +10,7 @@ from torch import Tensor
 from probes import crossval
 from probes.crossval import HeadProbes, probe_heads
 from probes.errors import ProbeError
-from probes.logistic import LogisticFits, fit_logistic
+from probes.solver import Solutions, solve
 
 STRENGTHS = torch.tensor([0.01, 0.1, 1.0], dtype=torch.float64)
 
@@ -26,22 +27,27 @@ def run(x: Tensor, labels: Tensor, folds: Tensor, n_classes: int = 2) -> HeadPro
     return probe_heads(x, labels, folds, n_classes, STRENGTHS)
 
 
-def unsolve(monkeypatch: pytest.MonkeyPatch, problems: tuple[object, ...]) -> None:
-    """Let the solver report some (head, penalty) of every fold as not converged."""
+def unsolve(monkeypatch: pytest.MonkeyPatch, problems: Callable[[int], object]) -> None:
+    """Let the solver report some (fold, penalty, vector) of a head as not converged; heads come one at a time."""
+    done: list[int] = []
 
-    def fit(*args: object) -> LogisticFits:
-        fits = fit_logistic(*args)
-        converged = fits.converged.clone()
-        converged[problems] = False
-        return replace(fits, converged=converged)
+    def solved(*args: Any) -> Solutions:
+        solutions = solve(*args)
+        solutions.converged[0][problems(len(done))] = False
+        done.append(0)
+        return solutions
 
-    monkeypatch.setattr(crossval, "fit_logistic", fit)
+    monkeypatch.setattr(crossval, "solve", solved)
+    monkeypatch.setattr(crossval, "map_blocks", lambda work, n, *_: [work(slice(i, i + 1)) for i in range(n)])
+
+
+NOTHING = (slice(0, 0),)
 
 
 def test_an_unsolved_penalty_is_not_chosen_and_is_counted(monkeypatch: pytest.MonkeyPatch) -> None:
     before = run(*cell())
     favourite = STRENGTHS.tolist().index(float(before.strength[1].median()))
-    unsolve(monkeypatch, (1, favourite))
+    unsolve(monkeypatch, lambda head: (slice(None), favourite) if head == 1 else NOTHING)
     after = run(*cell())
     assert (after.strength[1] != STRENGTHS[favourite]).all()
     assert (before.strength[1] == STRENGTHS[favourite]).any()
@@ -51,25 +57,11 @@ def test_an_unsolved_penalty_is_not_chosen_and_is_counted(monkeypatch: pytest.Mo
         assert torch.equal(after.log_proba[head], before.log_proba[head])
 
 
-def test_a_head_without_a_solved_penalty_is_refused_by_its_number(monkeypatch: pytest.MonkeyPatch) -> None:
-    unsolve(monkeypatch, (2,))
-    with pytest.raises(ProbeError, match=r"head 2 .*: no penalty converged; use smaller C in probe.c_grid"):
+@pytest.mark.parametrize("bad", [0, 2])
+def test_a_head_without_a_solved_penalty_is_refused_by_its_number(monkeypatch: pytest.MonkeyPatch, bad: int) -> None:
+    unsolve(monkeypatch, lambda head: (slice(None),) if head == bad else NOTHING)
+    with pytest.raises(ProbeError, match=rf"head {bad} .*: no penalty converged; use smaller C in probe.c_grid"):
         run(*cell())
-
-
-def test_the_number_counts_over_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(crossval, "BLOCK_BYTES", 1)
-    x, labels, folds = cell()
-    calls = [0]
-
-    def fit(*args: object) -> LogisticFits:
-        calls[0] += 1
-        fits = fit_logistic(*args)
-        return replace(fits, converged=fits.converged & (calls[0] <= 4))  # the first head has four folds
-
-    monkeypatch.setattr(crossval, "fit_logistic", fit)
-    with pytest.raises(ProbeError, match="head 1 "):
-        run(x, labels, folds)
 
 
 @pytest.mark.parametrize("n_folds", [1, 2])
@@ -111,7 +103,7 @@ def test_a_class_in_one_fold_that_always_trains_would_need_a_second_one() -> Non
 def test_an_input_that_is_no_number_is_refused(value: float) -> None:
     x, labels, folds = cell()
     x[1, 5, 2] = value
-    with pytest.raises(ProbeError, match=r"head 1 .* not finite"):
+    with pytest.raises(ProbeError, match=r"head 1 .*, example 5: inputs that are not finite"):
         run(x, labels, folds)
 
 
