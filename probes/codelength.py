@@ -56,7 +56,7 @@ def online_codelength(
             index = torch.where(converged, losses, torch.inf).argmin(1)
         return bits.cpu()
 
-    return torch.cat(map_blocks(work, len(x), BLOCK, x.device)).numpy()
+    return torch.cat(map_blocks(work, x, BLOCK)).numpy()
 
 
 def _portions(groups: NDArray[np.int64], seed: int) -> tuple[NDArray[np.intp], Sequence[int]]:

@@ -116,7 +116,7 @@ def probe_vectors(
         return _choose_and_test(rows, solutions, strengths, torch.argsort(order), block.start)
 
     size = max(1, BLOCK_BYTES // _bytes_a_head(x, len(labels), n_classes, len(strengths)))
-    parts = map_blocks(work, len(x), size, x.device)
+    parts = map_blocks(work, x, size)
     fields = HeadProbes.__dataclass_fields__
     return tuple(
         HeadProbes(**{name: torch.cat([getattr(part[vector], name) for part in parts]) for name in fields})
@@ -226,10 +226,11 @@ def _check_classes(labels: Tensor, folds: Tensor, n_classes: int, n_folds: int) 
 
 
 def _check_finite(rows: Rows, x: Tensor, block: slice) -> None:
-    if bool(torch.isfinite(rows.x).all()):
+    if bool(torch.isfinite(rows.x.sum())):  # one bad input spoils the mean of its dimension, and so every sum
         return
-    bad = ~torch.isfinite(x[block]).all(2)
-    head, example = bad.nonzero()[0].tolist() if bool(bad.any()) else (0, 0)
+    head = int((~torch.isfinite(rows.x)).flatten(1).any(1).nonzero()[0])
+    sizes = x[block][head].double().abs().nan_to_num(torch.inf, torch.inf).amax(1)
+    example = int(sizes.argmax())
     raise ProbeError(
         f"head {block.start + head} (counted over all layers), example {example}: inputs that are not finite numbers, "
         "or too large for single precision; drop the example or check the model's output on it"

@@ -28,10 +28,12 @@ LEAST_CERTAIN = 0.02  # rounding, too, keeps a decrement from shrinking
 WORN = 0.3  # of the objective at the start; a metric from there no longer serves
 PROMPT = 15  # steps; who needs more has a metric that does not fit, so that one small decrement may deceive:
 LINGER = 0.4  # the distance then shrinks to this share in a step at most
-MEMORY = 10  # pairs of the L-BFGS update
+LEAVE = 0.2  # share of the heads that have to be done before they are left out
+MEMORY = 8  # pairs of the L-BFGS update
 JITTERS = (1e-6, 1e-4, 1e-2)  # of the mean curvature: what single precision may get wrong; the first that serves
 FLOOR = 1e-6  # curvature of an intercept where all rows of a class are certain
 COUPLED = 800  # most parameters of a probe whose curvature is kept whole; above, classes are taken one by one
+CHUNK = 512  # rows
 BLOCKWISE = 2**23  # numbers in the curvatures of all classes; were they more, classes share one
 SHARED = 8  # more label vectors share one curvature, that of knowing nothing
 
@@ -86,9 +88,12 @@ def _follow(problem: Problems, theta: Tensor, curvature: Tensor, goal: float) ->
         going = decrement > (START_SHARE * loss).clamp(max=goal)
         if not bool(going.any()):
             return theta - step, curvature, inverse
-        if bool((going & (decrement > stale * before)).any()):
-            curvature = _curvature(problem, theta)
-            inverse = _inverse(curvature, problem.shrink[:, 0])
+        worn = (going & (decrement > stale * before)).flatten(1).any(1)
+        if bool(worn.any()):
+            curvature, inverse = curvature.clone(), inverse.clone()
+            those = problem if bool(worn.all()) else problem.of_heads(worn)
+            curvature[worn] = _curvature(those, theta[worn])
+            inverse[worn] = _inverse(curvature[worn], those.shrink[:, 0])
             step = _apply(inverse, gradient)
         theta = theta - torch.where(going[..., None, None], step, 0.0)  # going is false, too, where it is no number
         before = decrement
@@ -151,7 +156,7 @@ def descend(problems: Problems, theta: Tensor, inverse: Tensor, tolerance: float
     """
     whole = torch.empty(theta.shape, dtype=theta.dtype, device=theta.device)
     distance = torch.full(theta.shape[:4], torch.inf, dtype=theta.dtype, device=theta.device)
-    at = torch.arange(theta.shape[2], device=theta.device)  # penalties that are not done; the strong ones soon are
+    who, at = (torch.arange(theta.shape[axis], device=theta.device) for axis in (0, 2))  # heads and penalties not done
     away = loss = first = distance.clone()
     memory: deque[Triple] = deque(maxlen=MEMORY)
     before: Triple | None = None
@@ -173,23 +178,37 @@ def descend(problems: Problems, theta: Tensor, inverse: Tensor, tolerance: float
             share = left / torch.minimum(loss, first)
             share = torch.maximum(share, LINGER * away) if number > PROMPT else share
             away = torch.where(done, away, torch.where(worn, torch.inf, share))
-        going = ((away > tolerance) & ~worn & torch.isfinite(decrement)).any(3).any(1).any(0)
+        going = ((away > tolerance) & ~worn & torch.isfinite(decrement)).any(3).any(1)
         before, theta = (theta, gradient, decrement), following
-        if not bool(going.all()):
-            whole[:, :, at], distance[:, :, at] = theta, away
-            at, problems, inverse = at[going], problems.only(going), inverse[:, going]
-            theta, away, loss, first = (each[:, :, going] for each in (theta, away, loss, first))
-            before, *pairs = (_keep(triple, going) for triple in (before, *memory))
+        heads, penalties = _worth_keeping(going)
+        if not bool(heads.all() and penalties.all()):
+            whole[who[:, None], :, at], distance[who[:, None], :, at] = theta.transpose(1, 2), away.transpose(1, 2)
+            who, at = who[heads], at[penalties]
+            problems = problems.only(penalties) if bool(heads.all()) else problems.of_heads(heads).only(penalties)
+            inverse = inverse[heads][:, penalties]
+            theta, away, loss, first = (each[heads][:, :, penalties] for each in (theta, away, loss, first))
+            before, *pairs = (_keep(triple, heads, penalties) for triple in (before, *memory))
             memory = deque(pairs, maxlen=MEMORY)
         if not len(at):
             break
-    whole[:, :, at], distance[:, :, at] = theta, away
+    whole[who[:, None], :, at], distance[who[:, None], :, at] = theta.transpose(1, 2), away.transpose(1, 2)
     return Descent(whole, distance, number)
 
 
-def _keep(triple: Triple, penalties: Tensor) -> Triple:
-    first, second, third = triple
-    return first[:, :, penalties], second[:, :, penalties], third[:, :, penalties]
+def _worth_keeping(going: Tensor) -> tuple[Tensor, Tensor]:
+    """Return which heads and which penalties to go on with, from whether each pair does, (n_heads, n_penalties).
+
+    Heads that are done are left out a few at a time: the inputs of the others have to be copied for it.
+    """
+    heads, penalties = going.any(1), going.any(0)
+    if bool(heads.any()) and int((~heads).sum()) < LEAVE * len(heads):
+        heads = torch.ones_like(heads)
+    return heads, penalties
+
+
+def _keep(triple: Triple, heads: Tensor, penalties: Tensor) -> Triple:
+    first, second, third = (each[heads][:, :, penalties] for each in triple)
+    return first, second, third
 
 
 def _certainty(decrement: Tensor, before: Tensor) -> Tensor:
@@ -261,17 +280,25 @@ def _curvature(problem: Problems, theta: Tensor) -> Tensor:
     proba = torch.sigmoid(logits) if logits.shape[2] == 1 else torch.softmax(logits, 2)
     if not _coupled(rows):
         weights = _pooled(problem.weight * proba * (1 - proba), rows)
-        products = [(rows.x * weight[..., None]).mT @ rows.x for weight in weights.flatten(1, 2).unbind(1)]
+        products = [_weighted_gram(rows.x, weight) for weight in weights.flatten(1, 2).unbind(1)]
         return torch.stack(products, 1).view(*weights.shape[:3], *products[0].shape[1:])
     heads, vectors, logits_, _ = proba.shape
     width = rows.x.shape[2]
     whole = rows.x.new_empty(heads, vectors, logits_, width, logits_, width)
     for one in range(logits_):
         for other in range(one, logits_):
-            weight = problem.weight * proba[:, :, one] * (float(one == other) - proba[:, :, other])
-            product = (rows.x[:, None] * weight[..., None]).mT @ rows.x[:, None]
+            weights = problem.weight * proba[:, :, one] * (float(one == other) - proba[:, :, other])
+            product = torch.stack([_weighted_gram(rows.x, weight) for weight in weights.unbind(1)], 1)
             whole[:, :, one, :, other] = whole[:, :, other, :, one] = product
     return _ungauged(whole)
+
+
+def _weighted_gram(x: Tensor, weight: Tensor) -> Tensor:
+    """Return x^T diag(weight) x, (n_heads, d + 1, d + 1), a few rows at a time, which stay in the cache."""
+    total = x.new_zeros(len(x), x.shape[2], x.shape[2])
+    for rows, share in zip(torch.split(x, CHUNK, 1), torch.split(weight, CHUNK, 1), strict=True):
+        total.baddbmm_((rows * share[..., None]).mT, rows)
+    return total
 
 
 def _coupled(rows: Rows | Part) -> bool:

@@ -66,7 +66,7 @@ class HeadClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # s
             ProbeError: If shapes do not fit, an input is not finite, C is not above 0, or there are fewer than two
                 classes.
         """
-        x, labels = self._heads(X), np.asarray(y)
+        x, labels = self._heads(X).to(self.device), np.asarray(y)
         if labels.shape != x.shape[1:2]:
             raise ProbeError(f"y has shape {labels.shape}, X {tuple(x.shape)}: y needs one label for each example")
         self.classes_, numbers = np.unique(labels, return_inverse=True)
@@ -78,12 +78,12 @@ class HeadClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # s
         whole = torch.ones(1, 1, dtype=torch.bool, device=self.device)
 
         def work(block: slice) -> tuple[torch.Tensor, ...]:
-            rows = standardise(x[block].to(self.device), target, n_classes, [0, n_examples])
+            rows = standardise(x[block], target, n_classes, [0, n_examples])
             solutions = solve(rows, whole, strength)
             coef, intercept = in_own_units(rows, solutions.theta[:, 0, 0, 0])
             return coef.cpu(), intercept.cpu(), solutions.converged[:, 0, 0, 0].cpu()
 
-        parts = map_blocks(work, len(x), BLOCK, torch.device(self.device))
+        parts = map_blocks(work, x, BLOCK)
         coef, intercept, converged = (torch.cat(part).numpy() for part in zip(*parts, strict=True))
         self.coef_, self.intercept_, self.converged_ = coef, intercept, converged
         self.n_features_in_ = x.shape[2]

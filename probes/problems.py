@@ -66,8 +66,9 @@ def standardise(x: Tensor, labels: Tensor, n_classes: int, bounds: Sequence[int]
     """
     wide = x if x.dtype == torch.float64 else x.float()
     first = wide[:, :1]  # so that a constant becomes exactly 0, and an offset costs no digits
-    ones = torch.ones(*x.shape[:2], x.shape[2] + 1, device=x.device)
-    centred = ones[..., :-1]
+    whole = torch.empty(*x.shape[:2], x.shape[2] + 1, device=x.device)
+    whole[..., -1] = 1.0
+    centred = whole[..., :-1]
     centred.copy_(wide - first)
     shift = centred.mean(1, keepdim=True)
     centred -= shift
@@ -76,7 +77,7 @@ def standardise(x: Tensor, labels: Tensor, n_classes: int, bounds: Sequence[int]
     centred /= scale
     targets = torch.nn.functional.one_hot(labels, n_classes).mT.float()
     targets = targets[:, 1:] if n_classes == 2 else targets
-    return Rows(ones, targets, tuple(bounds), (first.double() + shift.double())[:, 0], scale[:, 0].double())
+    return Rows(whole, targets, tuple(bounds), (first.double() + shift.double())[:, 0], scale[:, 0].double())
 
 
 def in_own_units(rows: Rows, theta: Tensor) -> tuple[Tensor, Tensor]:
@@ -184,18 +185,26 @@ class Problems:
         """Return the problems of some penalties, (n_penalties,) bool."""
         return replace(self, shrink=self.shrink[:, :, penalties])
 
+    def of_heads(self, heads: Tensor) -> "Problems":
+        """Return the problems of some heads, (n_heads,) bool."""
+        parts = tuple(replace(rows, x=rows.x[heads]) for rows in self.parts)
+        return replace(self, parts=parts, shrink=self.shrink[heads])
+
     def gradient(self, theta: Tensor, with_loss: bool = False) -> tuple[Tensor, Tensor]:
         """Return the gradient, shaped like theta, and the objective, (n_heads, n_sets, n_penalties, n_vectors) or 0."""
         gradient = self.shrink[:, :, :, None, None] * theta
         loss = 0.5 * (gradient * theta).sum((-1, -2)) if with_loss else theta.new_zeros(())
+        alike = theta.stride(1) == 0  # every training set at one point, as at the start: one of them does for all
         for rows in self.parts:
-            here = theta.index_select(1, rows.sets)
+            here = theta[:, :1] if alike else theta.index_select(1, rows.sets)
             flat = here.flatten(1, -2) @ rows.x.mT
             logits = flat.view(*here.shape[:-1], rows.x.shape[1])
             if with_loss:
-                loss.index_add_(1, rows.sets, log_loss(logits, rows.targets).sum(-1), alpha=self.weight)
+                share = log_loss(logits, rows.targets).sum(-1)
+                loss.index_add_(1, rows.sets, share.expand(-1, len(rows.sets), -1, -1), alpha=self.weight)
             residual_(logits, rows.targets)
-            gradient.index_add_(1, rows.sets, (flat @ rows.x).view(here.shape), alpha=self.weight)
+            share = (flat @ rows.x).view(here.shape).expand(-1, len(rows.sets), -1, -1, -1, -1)
+            gradient.index_add_(1, rows.sets, share, alpha=self.weight)
         return gradient, loss
 
 

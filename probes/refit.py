@@ -53,5 +53,5 @@ def full_accuracies(x: Tensor, draws: Tensor, folds: Tensor, strength: float) ->
             right += (predicted == labels[:, where]).sum(-1)
         return right.cpu()
 
-    right = torch.cat(map_blocks(work, len(x), BLOCK, x.device))
+    right = torch.cat(map_blocks(work, x, BLOCK))
     return right.double().numpy() / len(folds)

@@ -131,7 +131,7 @@ def test_a_seed_gives_the_same_bits_and_another_gives_others() -> None:
 def test_the_order_of_heads_and_who_comes_along_do_not_matter() -> None:
     x, labels, groups = cell(3)
     bits = run(x, labels, groups)
-    np.testing.assert_array_equal(run(x[[2, 0]], labels, groups), bits[[2, 0]])
+    np.testing.assert_allclose(run(x[[2, 0]], labels, groups), bits[[2, 0]], rtol=1e-5)  # of rounding
 
 
 def test_the_names_of_groups_matter_by_their_order_alone() -> None:

@@ -171,16 +171,20 @@ def test_permuting_heads_permutes_probes() -> None:
 @pytest.mark.parametrize("n_classes", [2, 3])
 def test_the_block_size_does_not_matter(monkeypatch: pytest.MonkeyPatch, n_classes: int, size: int) -> None:
     x, labels, folds = cell(n_classes)
+    sizes: list[int] = []
+
+    def of(step: int) -> Callable[..., list[object]]:
+        def mapped(work: Callable[[slice], object], x: torch.Tensor, *_: object) -> list[object]:
+            sizes.append(step)
+            return [work(slice(start, start + step)) for start in range(0, len(x), step)]
+
+        return mapped
+
+    monkeypatch.setattr(crossval, "map_blocks", of(1))
     single = run(x, labels, folds)
-    blocks: list[slice] = []
-
-    def together(work: Callable[[slice], object], n_heads: int, *_: object) -> list[object]:
-        blocks.extend(slice(start, start + size) for start in range(0, n_heads, size))
-        return [work(block) for block in blocks]
-
-    monkeypatch.setattr(crossval, "map_blocks", together)  # as on a GPU
+    monkeypatch.setattr(crossval, "map_blocks", of(size))
     joint = run(x, labels, folds)
-    assert len(blocks) < len(x)
+    assert sizes == [1, size]
     for name in FIELDS:
         torch.testing.assert_close(getattr(joint, name), getattr(single, name), **CLOSE)
 

@@ -38,7 +38,7 @@ def unsolve(monkeypatch: pytest.MonkeyPatch, problems: Callable[[int], object]) 
         return solutions
 
     monkeypatch.setattr(crossval, "solve", solved)
-    monkeypatch.setattr(crossval, "map_blocks", lambda work, n, *_: [work(slice(i, i + 1)) for i in range(n)])
+    monkeypatch.setattr(crossval, "map_blocks", lambda work, x, *_: [work(slice(i, i + 1)) for i in range(len(x))])
 
 
 NOTHING = (slice(0, 0),)
@@ -54,7 +54,7 @@ def test_an_unsolved_penalty_is_not_chosen_and_is_counted(monkeypatch: pytest.Mo
     assert after.n_unsolved.tolist() == [0, 4, 0]  # one penalty in each of four folds
     assert before.n_unsolved.tolist() == [0, 0, 0]
     for head in (0, 2):
-        assert torch.equal(after.log_proba[head], before.log_proba[head])
+        torch.testing.assert_close(after.log_proba[head], before.log_proba[head], rtol=1e-3, atol=1e-3)
 
 
 @pytest.mark.parametrize("bad", [0, 2])

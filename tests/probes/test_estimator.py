@@ -179,7 +179,7 @@ def test_other_heads_or_dimensions_than_were_fitted_are_refused() -> None:
 def test_a_head_that_did_not_converge_is_warned_of_by_its_number(monkeypatch: pytest.MonkeyPatch) -> None:
     def unsolved(*args: torch.Tensor) -> Solutions:
         solutions = solve(*args)
-        solutions.converged[:] = bool(abs(args[0].mean[0, 5] - X[1, :, 5].mean()) > 1e-3)  # the second head is not
+        solutions.converged[1] = False  # the heads of one block come together
         return solutions
 
     with warnings.catch_warnings():

@@ -157,12 +157,14 @@ def test_probes_are_equal_to_the_bit_however_many_threads_there_are(threads: Non
 
 
 @pytest.mark.parametrize("n_classes", [2, 3])
-def test_probes_are_equal_to_the_bit_whichever_heads_come_along(n_classes: int) -> None:
+def test_probes_are_the_same_whichever_heads_come_along(n_classes: int) -> None:
+    """Products of several heads round otherwise than those of one; more than that they do not share."""
     x, *others = cell(n_classes)
     together = fields(probe_heads(x, *others))
     order = [4, 2, 0]
     fewer = fields(probe_heads(x[order], *others))
-    assert all(torch.equal(fewer[name], together[name][order]) for name in FIELDS)
+    for name in FIELDS:
+        torch.testing.assert_close(fewer[name], together[name][order], **CLOSE)
     assert not torch.equal(together["coef"][0], together["coef"][1])
 
 
