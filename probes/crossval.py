@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from probes.blocks import map_blocks
-from probes.descent import COUPLED
+from probes.curvature import COUPLED
 from probes.errors import ProbeError
 from probes.logistic import class_log_proba
 from probes.problems import Rows, log_loss, standardise

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from probes.problems import Part, Problems, Rows, part
+from probes.curvature import SHARED, apply, curvature_at, ignorant_curvature, invert, is_rough
+from probes.problems import Problems, Rows, part
 
 TOLERANCE = 1e-8  # of the objective; so near, one more step, which is taken, ends the descent
 ACCEPTED = 1e-7  # where rounding lets no descent come nearer
@@ -30,12 +31,6 @@ PROMPT = 15  # steps; who needs more has a metric that does not fit, so that one
 LINGER = 0.4  # the distance then shrinks to this share in a step at most
 LEAVE = 0.2  # share of the heads that have to be done before they are left out
 MEMORY = 8  # pairs of the L-BFGS update
-JITTERS = (1e-6, 1e-4, 1e-2)  # of the mean curvature: what single precision may get wrong; the first that serves
-FLOOR = 1e-6  # curvature of an intercept where all rows of a class are certain
-COUPLED = 800  # most parameters of a probe whose curvature is kept whole; above, classes are taken one by one
-CHUNK = 512  # rows
-BLOCKWISE = 2**23  # numbers in the curvatures of all classes; were they more, classes share one
-SHARED = 8  # more label vectors share one curvature, that of knowing nothing
 
 Triple = tuple[Tensor, Tensor, Tensor]
 
@@ -49,8 +44,7 @@ def path_starts(rows: Rows, weight: float, strengths: Tensor) -> tuple[Tensor, T
         strengths: Inverse penalties C, (n_penalties,) float32, ascending.
 
     Returns:
-        Theta, (n_heads, 1, n_penalties, n_vectors, n_logits, d + 1); and the inverse curvature, (n_heads, n_penalties,
-        n_vectors or 1, n_logits or 1, width, width), where width is d + 1, or n_logits times that.
+        Theta, (n_heads, 1, n_penalties, n_vectors, n_logits, d + 1), and the inverse curvature under every penalty.
 
     Example:
         >>> from probes.problems import standardise
@@ -62,9 +56,9 @@ def path_starts(rows: Rows, weight: float, strengths: Tensor) -> tuple[Tensor, T
     everything = (part(rows, slice(0, rows.x.shape[1]), torch.zeros(1, dtype=torch.int64, device=rows.x.device)),)
     shrink = (1.0 / strengths)[None, None, :, None].repeat(len(rows.x), 1, 1, rows.x.shape[2])
     shrink[..., -1] = 0.0
-    theta, curvature = _ignorance(rows), _ignorant_curvature(rows, weight)
+    theta, curvature = _ignorance(rows), ignorant_curvature(rows, weight)
     if len(rows.targets) > SHARED:
-        return theta.expand(-1, -1, len(strengths), -1, -1, -1), _inverse(curvature, shrink[:, 0])
+        return theta.expand(-1, -1, len(strengths), -1, -1, -1), invert(curvature, shrink[:, 0])
     goal = START_TOLERANCE * weight * rows.x.shape[1]
     found, inverses = [], []
     for number in range(len(strengths)):
@@ -77,41 +71,27 @@ def path_starts(rows: Rows, weight: float, strengths: Tensor) -> tuple[Tensor, T
 
 def _follow(problem: Problems, theta: Tensor, curvature: Tensor, goal: float) -> tuple[Tensor, Tensor, Tensor]:
     """Return the next start on the path, the last curvature computed and its inverse under this penalty."""
-    inverse = _inverse(curvature, problem.shrink[:, 0])
+    inverse = invert(curvature, problem.shrink[:, 0])
     before: Tensor | float = torch.inf
-    rough = is_rough(theta, inverse)
+    rough = is_rough(inverse, theta)
     stale = ROUGH_STALE if rough else STALE
     for _ in range(ROUGH_STEPS if rough else START_STEPS):
         gradient, loss = problem.gradient(theta, with_loss=True)
-        step = _apply(inverse, gradient)
+        step = apply(inverse, gradient)
         decrement = 0.5 * _dot(gradient, step)
         going = decrement > (START_SHARE * loss).clamp(max=goal)
         if not bool(going.any()):
             return theta - step, curvature, inverse
         worn = (going & (decrement > stale * before)).flatten(1).any(1)
         if bool(worn.any()):
-            curvature, inverse = curvature.clone(), inverse.clone()
             those = problem if bool(worn.all()) else problem.of_heads(worn)
-            curvature[worn] = _curvature(those, theta[worn])
-            inverse[worn] = _inverse(curvature[worn], those.shrink[:, 0])
-            step = _apply(inverse, gradient)
+            fresh = curvature_at(those.parts[0], those.weight, theta[worn])
+            curvature, inverse = curvature.clone(), inverse.clone()
+            curvature[worn], inverse[worn] = fresh, invert(fresh, those.shrink[:, 0])
+            step = apply(inverse, gradient)
         theta = theta - torch.where(going[..., None, None], step, 0.0)  # going is false, too, where it is no number
         before = decrement
     return theta, curvature, inverse
-
-
-def is_rough(theta: Tensor, inverse: Tensor) -> bool:
-    """Return whether an inverse curvature leaves out how classes depend on each other.
-
-    Args:
-        theta: Parameters, (..., n_logits, d + 1).
-        inverse: From `path_starts`.
-
-    Example:
-        >>> is_rough(torch.zeros(3, 2), torch.zeros(1, 6, 6)), is_rough(torch.zeros(3, 2), torch.zeros(3, 2, 2))
-        (False, True)
-    """
-    return theta.shape[-2] > 1 and inverse.shape[-1] == theta.shape[-1]
 
 
 @dataclass(frozen=True)
@@ -160,7 +140,7 @@ def descend(problems: Problems, theta: Tensor, inverse: Tensor, tolerance: float
     away = loss = first = distance.clone()
     memory: deque[Triple] = deque(maxlen=MEMORY)
     before: Triple | None = None
-    limit = 0.0 if is_rough(theta, inverse) else WORN  # a rough metric starts far away, and serves no worse for that
+    limit = 0.0 if is_rough(inverse, theta) else WORN  # a rough metric starts far away, and serves no worse for that
     for number in range(max_steps):
         gradient, measured = problems.gradient(theta, with_loss=number == 0)
         if before is None:
@@ -232,19 +212,10 @@ def _direction(gradient: Tensor, inverse: Tensor, memory: deque[Triple]) -> Tens
     for change, difference, scale in reversed(memory):
         weights.append(scale * _dot(change, step)[..., None, None])
         step = step - weights[-1] * difference
-    step = _apply(inverse, step)
+    step = apply(inverse, step)
     for (change, difference, scale), weight in zip(memory, reversed(weights), strict=True):
         step = step + (weight - scale * _dot(difference, step)[..., None, None]) * change
     return step
-
-
-def _apply(inverse: Tensor, values: Tensor) -> Tensor:
-    if inverse.shape[-1] != values.shape[-1]:  # the classes are coupled
-        return _apply(inverse, values.flatten(-2)[..., None, :]).view(values.shape)
-    heads, sets, penalties, vectors, logits, width = values.shape
-    rows = values.permute(0, 2, 3, 4, 1, 5).reshape(*inverse.shape[:4], -1, width)
-    spread = (rows @ inverse).view(heads, penalties, vectors, logits, sets, width)
-    return spread.permute(0, 4, 1, 2, 3, 5)
 
 
 def _dot(left: Tensor, right: Tensor) -> Tensor:
@@ -257,83 +228,3 @@ def _ignorance(rows: Rows) -> Tensor:
     theta = rows.x.new_zeros(len(rows.x), 1, 1, *shares.shape, rows.x.shape[2])
     theta[..., -1] = torch.logit(shares) if shares.shape[1] == 1 else shares.log()
     return theta
-
-
-def _ignorant_curvature(rows: Rows, weight: float) -> Tensor:
-    shares = rows.targets.mean(-1)
-    many = len(shares) > SHARED
-    if _coupled(rows) and not many:
-        spread = torch.diag_embed(shares) - shares[:, :, None] * shares[:, None]
-        kron = spread[None, :, :, None, :, None] * (weight * rows.gram)[:, None, None, :, None, :]
-        return _ungauged(kron)
-    spread = _pooled(weight * (shares * (1 - shares))[None, :, :, None, None], rows)
-    return (spread.mean((1, 2), keepdim=True) if many else spread) * rows.gram[:, None, None]
-
-
-def _curvature(problem: Problems, theta: Tensor) -> Tensor:
-    """Return the curvature at theta: of all classes together, (n_heads, n_vectors, 1, width, width), or class by class.
-
-    The width is n_logits * (d + 1) in the first case; in the second (n_heads, n_vectors, n_logits or 1, d + 1, d + 1).
-    """
-    (rows,) = problem.parts
-    logits = (theta.flatten(1, -2) @ rows.x.mT).view(len(rows.x), *rows.targets.shape)
-    proba = torch.sigmoid(logits) if logits.shape[2] == 1 else torch.softmax(logits, 2)
-    if not _coupled(rows):
-        weights = _pooled(problem.weight * proba * (1 - proba), rows)
-        products = [_weighted_gram(rows.x, weight) for weight in weights.flatten(1, 2).unbind(1)]
-        return torch.stack(products, 1).view(*weights.shape[:3], *products[0].shape[1:])
-    heads, vectors, logits_, _ = proba.shape
-    width = rows.x.shape[2]
-    whole = rows.x.new_empty(heads, vectors, logits_, width, logits_, width)
-    for one in range(logits_):
-        for other in range(one, logits_):
-            weights = problem.weight * proba[:, :, one] * (float(one == other) - proba[:, :, other])
-            product = torch.stack([_weighted_gram(rows.x, weight) for weight in weights.unbind(1)], 1)
-            whole[:, :, one, :, other] = whole[:, :, other, :, one] = product
-    return _ungauged(whole)
-
-
-def _weighted_gram(x: Tensor, weight: Tensor) -> Tensor:
-    """Return x^T diag(weight) x, (n_heads, d + 1, d + 1), a few rows at a time, which stay in the cache."""
-    total = x.new_zeros(len(x), x.shape[2], x.shape[2])
-    for rows, share in zip(torch.split(x, CHUNK, 1), torch.split(weight, CHUNK, 1), strict=True):
-        total.baddbmm_((rows * share[..., None]).mT, rows)
-    return total
-
-
-def _coupled(rows: Rows | Part) -> bool:
-    """Return whether the curvature of several classes is kept whole."""
-    logits = rows.targets.shape[1]
-    return logits > 1 and logits * rows.x.shape[2] <= COUPLED
-
-
-def _ungauged(whole: Tensor) -> Tensor:
-    """Return the curvature of all classes, (..., n_logits, d + 1, n_logits, d + 1), as one matrix each.
-
-    Moving all classes alike changes no probability: rounding must not be followed there, so it gets a curvature.
-    """
-    logits, width = whole.shape[-2:]
-    matrix = whole.flatten(-2).flatten(-3, -2)
-    level = matrix.diagonal(dim1=-2, dim2=-1).mean(-1)[..., None, None]
-    return (matrix + level * torch.eye(width, device=matrix.device).repeat(logits, logits))[:, :, None]
-
-
-def _pooled(weights: Tensor, rows: Rows | Part) -> Tensor:
-    """Return weights (n_heads, n_vectors, n_logits, ...), averaged over classes where a curvature each is too much."""
-    numbers = weights[..., 0].numel() * rows.x.shape[2] ** 2
-    return weights.mean(2, keepdim=True) if numbers > BLOCKWISE else weights
-
-
-def _inverse(curvature: Tensor, shrink: Tensor) -> Tensor:
-    """Return (curvature + penalty)^-1 for penalties (n_heads, n_penalties, d + 1), in double precision meanwhile."""
-    penalised = curvature[:, None].double().repeat(1, shrink.shape[1], 1, 1, 1, 1)
-    shrink = shrink.repeat(1, 1, curvature.shape[-1] // shrink.shape[-1])  # once for each class that is coupled
-    diagonal = penalised.diagonal(dim1=-2, dim2=-1)
-    mean = diagonal.mean(-1, keepdim=True)
-    diagonal.add_(shrink[:, :, None, None] + FLOOR)
-    for jitter in JITTERS:
-        diagonal.add_(jitter * mean)
-        factor, failed = torch.linalg.cholesky_ex(penalised)
-        if not bool(failed.any()):
-            break
-    return torch.cholesky_inverse(factor).float()

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from probes.descent import ACCEPTED, MAX_STEPS, ROUGH_MAX_STEPS, TOLERANCE, descend, is_rough, path_starts
+from probes.curvature import is_rough
+from probes.descent import ACCEPTED, MAX_STEPS, ROUGH_MAX_STEPS, TOLERANCE, descend, path_starts
 from probes.logistic import fit_logistic
 from probes.problems import Problems, Rows, Scaler, part, scalers, standardise
 
@@ -52,7 +53,7 @@ def solve(rows: Rows, members: Tensor, strengths: Tensor) -> Solutions:
     scaler = scalers(rows, members)
     start, inverse = path_starts(rows, _mean_share(rows, members), strengths.float())
     start = start.expand(-1, len(members), -1, -1, -1, -1)
-    steps = ROUGH_MAX_STEPS if is_rough(start, inverse) else MAX_STEPS
+    steps = ROUGH_MAX_STEPS if is_rough(inverse, start) else MAX_STEPS
     descent = descend(_problems(rows, members, scaler, strengths), start, inverse, TOLERANCE, steps)
     solutions = Solutions(_centred(descent.theta), descent.away <= ACCEPTED, scaler)
     unlike = ((scaler.scale.log().abs() > math.log(UNLIKE)) | scaler.constant).any(2)
@@ -90,7 +91,7 @@ def _solve_alone(rows: Rows, member: Tensor, strengths: Tensor, solutions: Solut
     every = torch.ones(1, 1, dtype=torch.bool, device=member.device)
     scaler = scalers(own, every)
     start, inverse = path_starts(own, 1.0, strengths.float())
-    steps = ROUGH_MAX_STEPS if is_rough(start, inverse) else MAX_STEPS
+    steps = ROUGH_MAX_STEPS if is_rough(inverse, start) else MAX_STEPS
     descent = descend(_problems(own, every, scaler, strengths), start, inverse, TOLERANCE, steps)
     theta, converged = descent.theta[0, 0], descent.away[0, 0] <= ACCEPTED
     for vector in (~converged).any(0).nonzero()[:, 0].tolist():

@@ -5,7 +5,7 @@ import torch
 from sklearn.linear_model import LogisticRegression
 from torch import Tensor
 
-from probes import descent
+from probes import curvature, descent
 from probes.descent import Descent, descend, path_starts
 from probes.problems import Part, Problems, Rows, part, standardise
 
@@ -100,11 +100,11 @@ def test_more_penalties_before_it_leave_a_start_what_it_is() -> None:
     assert (over <= 2 * descent.START_TOLERANCE * N).all()
 
 
-@pytest.mark.parametrize("n_vectors", [descent.SHARED, descent.SHARED + 1])
+@pytest.mark.parametrize("n_vectors", [curvature.SHARED, curvature.SHARED + 1])
 def test_many_label_vectors_start_from_knowing_nothing_and_share_a_curvature(n_vectors: int) -> None:
     rows = rows_of(2, n_vectors)
     theta, inverse = path_starts(rows, 1.0, STRENGTHS)
-    many = n_vectors > descent.SHARED
+    many = n_vectors > curvature.SHARED
     assert theta.shape == (2, 1, 4, n_vectors, 1, 6)
     assert inverse.shape[2] == (1 if many else n_vectors)
     assert bool((theta[..., :-1] == 0).all()) == many
@@ -128,7 +128,7 @@ def test_a_coarser_curvature_leads_to_the_same_optimum(
     rows = rows_of(4, apart=0.5)  # from a start by a coarse curvature, strong signals lie too far
     right = run(rows)
     for name, value in limit.items():
-        monkeypatch.setattr(descent, name, value)
+        monkeypatch.setattr(curvature, name, value)
     assert shape_of(start(rows)[1]) == shape
     found = run(rows, max_steps=150)
     assert (found.away <= 1e-8).all()

@@ -151,12 +151,15 @@ def test_labels_are_joined_by_id(project: Any) -> None:
 
 
 def test_layers_are_probed_the_same_together_and_apart(project: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    first = project.run()
+    project.run()
+    together = project.heads()
     stacked: list[int] = []
     inner = stage.probe_vectors
     monkeypatch.setattr(stage, "probe_vectors", lambda x, *rest: (stacked.append(len(x)), inner(x, *rest))[1])
     monkeypatch.setattr(inputs, "STACK_BYTES", 1)
-    assert project.run() == first
+    project.run()
+    # Products of other heads round otherwise, and stop within 1e-8 of the same objective.
+    pd.testing.assert_frame_equal(project.heads(), together, rtol=1e-4)
     assert stacked == [HEADS] * 6 + [1] * 3  # z, untrained and projection of two layers; two skylines, the embedding
 
 
