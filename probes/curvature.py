@@ -13,7 +13,7 @@ JITTERS = (1e-6, 1e-4, 1e-2)  # of the mean curvature: what single precision may
 FLOOR = 1e-6  # curvature of an intercept where all rows of a class are certain
 COUPLED = 400  # most parameters of a probe whose curvature is kept whole
 CHUNK = 512  # rows
-BLOCKWISE = 2**23  # numbers in the curvatures of all classes; were they more, classes share one
+BLOCKWISE = 2**23  # numbers in a head's curvatures of all classes; were they more, classes share one
 SHARED = 8  # more label vectors share one curvature, that of knowing nothing
 
 
@@ -156,7 +156,7 @@ def _coupled(rows: Rows | Part) -> bool:
 
 def _pooled(weights: Tensor, rows: Rows | Part) -> Tensor:
     """Return weights (n_heads, n_vectors, n_logits, ...), averaged over classes where a curvature each is too much."""
-    numbers = weights[..., 0].numel() * rows.x.shape[2] ** 2
+    numbers = weights.shape[1] * weights.shape[2] * rows.x.shape[2] ** 2
     return weights.mean(2, keepdim=True) if numbers > BLOCKWISE else weights
 
 

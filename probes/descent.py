@@ -81,7 +81,7 @@ def _follow(problem: Problems, theta: Tensor, curvature: Tensor, goal: float) ->
         decrement = 0.5 * _dot(gradient, step)
         going = decrement > (START_SHARE * loss).clamp(max=goal)
         if not bool(going.any()):
-            return theta - step, curvature, inverse
+            return theta - torch.where(torch.isfinite(step), step, 0.0), curvature, inverse
         worn = (going & (decrement > stale * before)).flatten(1).any(1)
         if bool(worn.any()):
             those = problem if bool(worn.all()) else problem.of_heads(worn)
