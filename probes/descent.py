@@ -20,7 +20,9 @@ ACCEPTED = 1e-7  # where rounding lets no descent come nearer
 START_TOLERANCE = 3e-4  # nats an example, for the starts; training sets differ by more than that
 START_SHARE = 0.01  # of the objective; where classes separate, that is less, and curvatures differ with it
 MAX_STEPS = 50
-ROUGH_MAX_STEPS = 150  # with a curvature that leaves out how classes depend on each other, which converges slowly
+# The same with a curvature that leaves out how classes depend on each other, and so converges slowly
+ROUGH_TOLERANCE = 1e-7
+ROUGH_MAX_STEPS = 150
 START_STEPS = 25  # with the whole curvature of a probe
 ROUGH_STEPS = 6  # with a rough one, which more steps hardly better
 STALE = 0.04  # share of the decrement that a step with the right curvature does not leave

@@ -7,7 +7,15 @@ import torch
 from torch import Tensor
 
 from probes.curvature import is_rough
-from probes.descent import ACCEPTED, MAX_STEPS, ROUGH_MAX_STEPS, TOLERANCE, descend, path_starts
+from probes.descent import (
+    ACCEPTED,
+    MAX_STEPS,
+    ROUGH_MAX_STEPS,
+    ROUGH_TOLERANCE,
+    TOLERANCE,
+    descend,
+    path_starts,
+)
 from probes.logistic import fit_logistic
 from probes.problems import Problems, Rows, Scaler, part, scalers, standardise
 
@@ -53,13 +61,17 @@ def solve(rows: Rows, members: Tensor, strengths: Tensor) -> Solutions:
     scaler = scalers(rows, members)
     start, inverse = path_starts(rows, _mean_share(rows, members), strengths.float())
     start = start.expand(-1, len(members), -1, -1, -1, -1)
-    steps = ROUGH_MAX_STEPS if is_rough(inverse, start) else MAX_STEPS
-    descent = descend(_problems(rows, members, scaler, strengths), start, inverse, TOLERANCE, steps)
+    descent = descend(_problems(rows, members, scaler, strengths), start, inverse, *_patience(inverse, start))
     solutions = Solutions(_centred(descent.theta), descent.away <= ACCEPTED, scaler)
     unlike = ((scaler.scale.log().abs() > math.log(UNLIKE)) | scaler.constant).any(2)
     for head, number in (unlike | (~solutions.converged).any(3).any(2)).nonzero().tolist():
         _solve_alone(rows, members[number], strengths, solutions, (head, number))
     return solutions
+
+
+def _patience(inverse: Tensor, start: Tensor) -> tuple[float, int]:
+    """Return tolerance and most steps of a descent with this metric."""
+    return (ROUGH_TOLERANCE, ROUGH_MAX_STEPS) if is_rough(inverse, start) else (TOLERANCE, MAX_STEPS)
 
 
 def _mean_share(rows: Rows, members: Tensor) -> float:
@@ -91,8 +103,7 @@ def _solve_alone(rows: Rows, member: Tensor, strengths: Tensor, solutions: Solut
     every = torch.ones(1, 1, dtype=torch.bool, device=member.device)
     scaler = scalers(own, every)
     start, inverse = path_starts(own, 1.0, strengths.float())
-    steps = ROUGH_MAX_STEPS if is_rough(inverse, start) else MAX_STEPS
-    descent = descend(_problems(own, every, scaler, strengths), start, inverse, TOLERANCE, steps)
+    descent = descend(_problems(own, every, scaler, strengths), start, inverse, *_patience(inverse, start))
     theta, converged = descent.theta[0, 0], descent.away[0, 0] <= ACCEPTED
     for vector in (~converged).any(0).nonzero()[:, 0].tolist():
         left = ~converged[:, vector]
