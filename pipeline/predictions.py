@@ -15,7 +15,7 @@ def write_predictions(
     labels: Sequence[str],
     folds: NDArray[np.int64],
     names: Sequence[str],
-    log_proba: NDArray[np.float64],
+    log_proba: NDArray[np.floating],
 ) -> None:
     """Write example_id, label, fold and, for each head, the log-probability of every class as a fixed-size list.
 
@@ -32,7 +32,7 @@ def write_predictions(
         "label": pa.array(list(labels)),
         "fold": pa.array(folds),
     }
-    for name, values in zip(names, log_proba.astype(np.float32), strict=True):
+    for name, values in zip(names, log_proba.astype(np.float32, copy=False), strict=True):
         columns[name] = pa.FixedSizeListArray.from_arrays(pa.array(values.ravel()), values.shape[1])
     pq.write_table(pa.table(columns), path)
 

@@ -5,6 +5,7 @@ import json
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -94,6 +95,11 @@ class Probed:
     codelength: list[NDArray[np.float64]] = field(default_factory=list)
     unsolved: dict[str, int] = field(default_factory=dict)
 
+    @cached_property
+    def log_proba(self) -> NDArray[np.float32]:
+        """Out-of-fold log-probabilities of all heads, (n_heads, n_examples, n_classes), once all layers are there."""
+        return np.concatenate([layer.log_proba.numpy() for layer in self.layers])
+
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Run one cell: probe every head and every baseline out of fold, with intervals and the null over all heads.
@@ -113,7 +119,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     null = _null(cell, settings)
     table = _table(cell, probed, null, settings)
     summary = _summary(cell, table, null, probed, controls, refused, settings)
-    _write(Path("results/probes") / args.model / args.dataset, cell, probed.layers, table, summary)
+    _write(Path("results/probes") / args.model / args.dataset, cell, probed, table, summary)
     best, selected = summary["best"], summary["selected"]
     print(
         f"probe {args.model} {args.dataset}: best {head_name(best['layer'], best['head'])} "
@@ -204,15 +210,14 @@ def _null(cell: Inputs, settings: ProbeParams) -> MaxNull:
 
 
 def _table(cell: Inputs, probed: Probed, null: MaxNull, settings: ProbeParams) -> pd.DataFrame:
-    log_proba = np.concatenate([layer.log_proba.numpy() for layer in probed.layers])
     bootstrap = Bootstrap(settings.bootstrap, settings.confidence, settings.seed)
     right = {name: np.concatenate(parts).astype(np.float64) for name, parts in probed.right.items()}
     right["skyline"] = np.repeat(right["skyline"], cell.manifest["n_heads"], axis=0)
     right["majority"] = majority_correct(cell.labels).astype(np.float64)
     right["surface"] = cell.surface_right.astype(np.float64)
     scores = {
-        **score_columns(log_proba, cell.labels, cell.groups, bootstrap),
-        **comparison_columns(correctness(log_proba, cell.labels), right, cell.groups, bootstrap),
+        **score_columns(probed.log_proba, cell.labels, cell.groups, bootstrap),
+        **comparison_columns(correctness(probed.log_proba, cell.labels), right, cell.groups, bootstrap),
         **({"codelength": np.concatenate(probed.codelength)} if probed.codelength else {}),
         "p_value": null.p_values,
         "c": np.concatenate([layer.strength.median(1).values.numpy() for layer in probed.layers]),
@@ -236,10 +241,9 @@ def _summary(
     refused: str,
     settings: ProbeParams,
 ) -> dict[str, Any]:
-    log_proba = np.concatenate([layer.log_proba.numpy() for layer in probed.layers])
     found = Findings(
         table=table,
-        correct=correctness(log_proba, cell.labels),
+        correct=correctness(probed.log_proba, cell.labels),
         chooser_loss=np.concatenate([layer.chooser_loss.numpy() for layer in probed.layers]),
         groups=cell.groups,
         folds=cell.folds,
@@ -261,16 +265,15 @@ def _summary(
     }
 
 
-def _write(folder: Path, cell: Inputs, layers: list[HeadProbes], table: pd.DataFrame, summary: dict[str, Any]) -> None:
+def _write(folder: Path, cell: Inputs, probed: Probed, table: pd.DataFrame, summary: dict[str, Any]) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     table.to_parquet(folder / "heads.parquet", index=False)
     names = [head_name(*place) for place in cell.places]
-    log_proba = np.concatenate([layer.log_proba.numpy() for layer in layers])
     ids, labels = cell.rows["example_id"].tolist(), cell.rows["label"].tolist()
-    write_predictions(folder / "predictions.parquet", ids, labels, cell.folds, names, log_proba)
+    write_predictions(folder / "predictions.parquet", ids, labels, cell.folds, names, probed.log_proba)
     tensors = {
         f"L{number:02d}.{name}": getattr(layer, name).float().contiguous().numpy()
-        for number, layer in enumerate(layers)
+        for number, layer in enumerate(probed.layers)
         for name in ("coef", "intercept", "mean", "scale", "strength")
     }
     # One metadata key: with more, their order in the file would change from run to run.
