@@ -11,52 +11,19 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-from torch import Tensor, nn
 
+
+from pipeline.attention import AttentionLayer, find_attention
 from pipeline.checkpoint import Checkpoint
 from pipeline.device import choose_device
 from pipeline.errors import PipelineError
 
-# The output projection's path inside its block, for the architectures known to apply it to the concatenated heads.
-OUTPUT_PROJECTIONS = (
-    "self_attn.o_proj",  # llama, mistral, qwen, gemma, phi3, olmo, granite, cohere ...
-    "self_attn.out_proj",  # opt
-    "self_attn.dense",  # phi
-    "self_attention.dense",  # bloom, falcon
-    "attention.dense",  # gpt_neox
-    "attention.output.dense",  # bert, roberta, electra, deberta
-    "attention.out_lin",  # distilbert
-    "attn.c_proj",  # gpt2
-    "attn.out_proj",  # gptj
-    "attn.attention.out_proj",  # gpt_neo
-    "attn.Wo",  # modernbert
-)
-HEAD_COUNTS = ("num_heads", "num_attention_heads", "n_heads", "n_head")
 UNLIMITED = 1_000_000  # tokenizers without a limit state an astronomic one
 # Positions start at pad_token_id + 1 here, out of the table that max_position_embeddings sizes: so much less fits.
 OFFSET_POSITIONS = (
     *("camembert", "data2vec-text", "esm", "longformer", "luke"),
     *("roberta", "roberta-prelayernorm", "xlm-roberta", "xlm-roberta-xl", "xmod"),
 )
-
-
-@dataclass(frozen=True)
-class AttentionLayer:
-    """One layer's attention, as far as its heads are concerned.
-
-    Attributes:
-        name: Path of the output projection in the model.
-        projection: W_O; its input is z of all heads side by side.
-        block: The residual block around the attention; its input is the residual stream.
-        n_heads: Query heads.
-        d_head: Width of one head: the projection's input width / n_heads.
-    """
-
-    name: str
-    projection: nn.Module
-    block: nn.Module
-    n_heads: int
-    d_head: int
 
 
 @dataclass(frozen=True)
@@ -191,69 +158,11 @@ def wrap_model(body: Any, source: str) -> LoadedModel:
     Raises:
         PipelineError: If the heads cannot be found for certain.
     """
-    config = body.config
-    kind = config.model_type
-    if getattr(config, "is_encoder_decoder", False):
-        raise PipelineError(f"{source}: {kind} is an encoder-decoder; only models with one stack are supported so far")
-    layers = tuple(_find_layers(body, source))
-    expected = getattr(config, "num_hidden_layers", None)
-    if len(layers) != expected:
-        raise PipelineError(
-            f"{source}: found {len(layers)} attention output projections in {kind}, the config names {expected}; "
-            "this architecture is not supported (shared or missing attention layers, or an unknown module name)"
-        )
-    return LoadedModel(body.eval(), layers, _widths(layers[0].projection, source)[1], kind)
-
-
-def _find_layers(body: Any, source: str) -> Iterator[AttentionLayer]:
-    endings = tuple(f".{suffix}" for suffix in OUTPUT_PROJECTIONS)
-    modules = dict(body.named_modules())
-    for name, module in modules.items():
-        if not f".{name}".endswith(endings):
-            continue
-        width, _ = _widths(module, f"{source}: {name}")
-        n_heads = _head_count(modules, name, body.config)
-        if n_heads != getattr(body.config, "num_attention_heads", n_heads):  # convbert joins convolutions to its heads
-            raise PipelineError(
-                f"{source}: {name} belongs to {n_heads} heads, the config names {body.config.num_attention_heads}; "
-                "this architecture is not supported"
-            )
-        if width % n_heads:
-            raise PipelineError(f"{source}: {name} reads {width} numbers, not a multiple of {n_heads} heads")
-        yield AttentionLayer(name, module, modules[_block_name(modules, name)], n_heads, width // n_heads)
-
-
-def _widths(projection: nn.Module, place: str) -> tuple[int, int]:
-    """Return how many numbers a projection reads and how many it writes."""
-    if isinstance(projection, nn.Linear):
-        return projection.in_features, projection.out_features
-    if type(projection).__name__ == "Conv1D":  # GPT-2's linear layer, its weight stored transposed
-        weight = projection.weight
-        assert isinstance(weight, Tensor)
-        return weight.shape[0], weight.shape[1]
-    raise PipelineError(f"{place} is a {type(projection).__name__}; only Linear and Conv1D projections are supported")
-
-
-def _head_count(modules: dict[str, nn.Module], name: str, config: Any) -> int:
-    """Return the query heads of the attention that owns a projection: its own count, else the config's."""
-    parts = name.split(".")
-    owners = [modules[".".join(parts[:end])] for end in range(len(parts) - 1, max(0, len(parts) - 3), -1)]
-    siblings = [child for owner in owners for child in owner.children()]  # bert keeps the count beside `output`
-    for module in (*owners, *siblings):
-        for attribute in HEAD_COUNTS:
-            count = getattr(module, attribute, None)
-            if isinstance(count, int):
-                return count
-    return int(config.num_attention_heads)
-
-
-def _block_name(modules: dict[str, nn.Module], name: str) -> str:
-    """Return the entry of the innermost module list that a projection lies in: its residual block."""
-    parts = name.split(".")
-    for end in range(len(parts) - 1, 1, -1):
-        if isinstance(modules[".".join(parts[: end - 1])], nn.ModuleList):
-            return ".".join(parts[:end])
-    return ".".join(parts[:-1])
+    body.eval()
+    for config in (body.config, body.config.get_text_config()):
+        config.use_cache = False  # no text is continued, so keys and values need not be kept
+    layers = find_attention(body, source)
+    return LoadedModel(body, layers, layers[0].d_model, body.config.model_type)
 
 
 def _check_filled(source: str, report: dict[str, Any]) -> None:

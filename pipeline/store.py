@@ -22,6 +22,7 @@ from pipeline.jsonfile import read_json, write_json
 
 MANIFEST = "manifest.json"
 INDEX = "index.parquet"
+EMBEDDING = "embedding"
 
 
 def z_name(layer: int) -> str:
@@ -34,9 +35,14 @@ def untrained_name(layer: int) -> str:
     return f"untrained/L{layer:02d}"
 
 
-def residual_name(layer: int | None) -> str:
-    """Return the name of the residual stream entering `layer`, or leaving the last layer for None."""
-    return "residual/final" if layer is None else f"residual/L{layer:02d}"
+def residual_name(layer: int) -> str:
+    """Return the name of the residual stream entering a layer."""
+    return f"residual/L{layer:02d}"
+
+
+def leaving_name(layer: int, last: int) -> str:
+    """Return the name of the residual stream leaving a layer that is not what enters another; `last` is the last."""
+    return "residual/final" if layer == last else f"residual/L{layer:02d}_out"
 
 
 def create_arrays(folder: Path, shapes: Mapping[str, tuple[int, ...]]) -> dict[str, NDArray[np.float32]]:
