@@ -1,6 +1,7 @@
 """From characters to tokens, over four kinds of tokenizer: the token read holds the character it should."""
 
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from itertools import accumulate
 from typing import Any
 
@@ -10,7 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from transformers import ByT5Tokenizer
 
-from pipeline.align import TokenizedTexts, check_context, tokenize, tokens_touching
+from pipeline import align
+from pipeline.align import TokenizedTexts, check_context, find_tokens, tokenize, tokens_touching
 from pipeline.errors import PipelineError
 
 # What each tokenizer can spell: letters, pieces that merge, characters of 2 to 4 bytes, runs of spaces anywhere.
@@ -68,7 +70,7 @@ def test_the_token_read_covers_the_last_character_of_the_span(case: tuple[str, b
     kind, specials, tokenizer = case
     text, start, end = data.draw(spans(kind))
     tokens = tokenize(tokenizer, ["e"], [text], [(start, end)], "span")
-    own = tokenizer.convert_ids_to_tokens(tokens.ids[0])[specials : len(tokens.ids[0]) - specials]
+    own = tokenizer.convert_ids_to_tokens(tokens.ids_of(0))[specials : len(tokens.ids_of(0)) - specials]
     assert tokens.last[0] == specials + _covering(kind, own, _spelled(kind, text, end))
     assert tokens.first[0] == tokens.last[0]
 
@@ -80,7 +82,7 @@ def test_the_whole_text_is_read_without_special_tokens(case: tuple[str, bool, An
     text = data.draw(spans(kind))[0].rstrip()
     mean = tokenize(tokenizer, ["e"], [text], [(0, len(text))], "mean")
     last = tokenize(tokenizer, ["e"], [text], [(0, len(text))], "last")
-    ids = mean.ids[0]
+    ids = mean.ids_of(0)
     assert (mean.first[0], mean.last[0]) == (specials, len(ids) - 1 - specials)
     assert (last.first[0], last.last[0]) == (mean.last[0], mean.last[0])
     outside = tokenizer.convert_ids_to_tokens([*ids[: mean.first[0]], *ids[mean.last[0] + 1 :]])
@@ -90,7 +92,7 @@ def test_the_whole_text_is_read_without_special_tokens(case: tuple[str, bool, An
 def test_a_character_of_several_tokens_is_read_at_its_last_one(tokenizer_of: Callable[..., Any]) -> None:
     tokenizer = tokenizer_of("byte_level", specials=True)
     tokens = tokenize(tokenizer, ["e"], ["x😀y"], [(1, 2)], "span")
-    assert len(tokens.ids[0]) == 8  # [CLS], x, 4 bytes, y, [SEP]
+    assert len(tokens.ids_of(0)) == 8  # [CLS], x, 4 bytes, y, [SEP]
     assert tokens.last[0] == 5
 
 
@@ -99,7 +101,7 @@ def test_a_token_that_begins_with_a_space_is_read_with_its_word(
     kind: str, first: int, tokenizer_of: Callable[..., Any]
 ) -> None:
     tokens = tokenize(tokenizer_of(kind, specials=True), ["e"], ["the cat"], [(4, 7)], "mean")
-    own = tokenizer_of(kind, specials=True).convert_ids_to_tokens(tokens.ids[0])
+    own = tokenizer_of(kind, specials=True).convert_ids_to_tokens(tokens.ids_of(0))
     assert own[tokens.first[0] : tokens.last[0] + 1] == [own[first]]
     assert own[first].lstrip("Ġ▁") == "cat"
 
@@ -119,7 +121,76 @@ def test_truncation_and_padding_that_come_with_a_tokenizer_are_not_applied(token
     tokenizer.backend_tokenizer.enable_truncation(4)
     tokenizer.backend_tokenizer.enable_padding(length=12)
     tokens = tokenize(tokenizer, ["a", "b"], ["the cat", "the cat the cat"], [(0, 7), (0, 15)], "last")
-    assert [len(ids) for ids in tokens.ids] == [4, 6]
+    assert tokens.lengths.tolist() == [4, 6]
+
+
+@dataclass
+class Counting:
+    """A tokenizer that notes what it is given."""
+
+    tokenizer: Any
+    calls: list[list[str]] = field(default_factory=list)
+    is_fast: bool = True
+
+    def __call__(self, texts: list[str], **options: Any) -> Any:
+        self.calls.append(texts)
+        return self.tokenizer(texts, **options)
+
+
+WORDS = [("a", "the cat", 0, 3), ("b", "cats", 0, 4), ("c", "the cat", 4, 7), ("d", "un", 0, 2), ("e", "the cat", 0, 7)]
+
+
+def _read(tokenizer: Any, rows: list[tuple[str, str, int, int]], readout: str) -> TokenizedTexts:
+    spans = [(start, end) for *_, start, end in rows]
+    return tokenize(tokenizer, [row[0] for row in rows], [row[1] for row in rows], spans, readout)
+
+
+def test_examples_of_one_text_share_its_tokens(tokenizer_of: Callable[..., Any]) -> None:
+    counting = Counting(tokenizer_of("wordpiece", specials=True))
+    tokens = _read(counting, WORDS, "mean")
+    assert counting.calls == [["the cat", "cats", "un"]]
+    assert (len(tokens), tokens.lengths.tolist(), tokens.bounds.tolist()) == (5, [4, 4, 3], [0, 4, 8, 11])
+    assert tokens.text.tolist() == [0, 1, 0, 2, 0]
+    assert (tokens.first.tolist(), tokens.last.tolist()) == ([1, 1, 2, 1, 1], [1, 2, 2, 1, 2])
+    assert counting.tokenizer.decode(tokens.ids_of(1)) == "[CLS] cats [SEP]"
+    assert tokens.ids.dtype == np.int32
+    assert {array.dtype for array in (tokens.bounds, tokens.text, tokens.first, tokens.last)} == {np.dtype(np.int64)}
+
+
+@pytest.mark.parametrize("chunk", [1, 2, 3])
+def test_the_size_of_a_chunk_changes_nothing(
+    chunk: int, tokenizer_of: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    counting = Counting(tokenizer_of("wordpiece", specials=True))
+    whole = _read(counting.tokenizer, WORDS, "span")
+    monkeypatch.setattr(align, "CHUNK", chunk)
+    parts = _read(counting, WORDS, "span")
+    assert max(map(len, counting.calls)) == chunk
+    for name in ("ids", "bounds", "text", "first", "last"):
+        np.testing.assert_array_equal(getattr(parts, name), getattr(whole, name))
+
+
+def test_keep_leaves_out_the_texts_that_nobody_reads_any_more(tokenizer_of: Callable[..., Any]) -> None:
+    tokenizer = tokenizer_of("wordpiece", specials=True)
+    rows = [3, 2, 4]
+    kept = _read(tokenizer, WORDS, "mean").keep(np.array(rows))
+    alone = _read(tokenizer, [WORDS[row] for row in rows], "mean")
+    for name in ("ids", "bounds", "text", "first", "last"):
+        np.testing.assert_array_equal(getattr(kept, name), getattr(alone, name))
+        assert getattr(kept, name).dtype == getattr(alone, name).dtype
+
+
+def test_no_examples_are_no_tokens(tokenizer_of: Callable[..., Any]) -> None:
+    tokenizer = tokenizer_of("wordpiece", specials=True)
+    for tokens in (_read(tokenizer, [], "last"), _read(tokenizer, WORDS, "last").keep(np.empty(0, np.int64))):
+        assert (len(tokens), tokens.ids.tolist(), tokens.bounds.tolist()) == (0, [], [0])
+        assert check_context([], tokens, 4, "error").tolist() == []
+
+
+def test_a_nul_is_a_character_like_others(tokenizer_of: Callable[..., Any]) -> None:
+    for kind in PARTS:
+        tokens = _read(tokenizer_of(kind, specials=True), [("e", "cat\0 x", 4, 6)], "span")
+        assert tokens.last[0] == tokens.lengths[0] - 2
 
 
 def test_a_tokenizer_without_offsets_is_refused() -> None:
@@ -143,8 +214,34 @@ def test_rows_whose_span_no_token_touches_are_named(tokenizer_of: Callable[..., 
         tokenize(tokenizer, rows, ["the cat"] * 8, [(0, 3), *lost, (4, 7)], "span")
 
 
+@pytest.mark.parametrize(("start", "end"), [(3, 3), (4, 3), (0, 8), (-1, 3), (7, 8)])
+def test_spans_that_are_empty_or_leave_their_text_are_named(
+    start: int, end: int, tokenizer_of: Callable[..., Any]
+) -> None:
+    rows = [("e0", "the cat", 0, 7), *((f"e{i}", "the cat", start, end) for i in range(1, 8))]
+    with pytest.raises(
+        PipelineError,
+        match=rf"^7 examples have a span that is empty or leaves its text, first e1 \({start}-{end} of 7\), "
+        r"e2 .*, e5 [^,]*; start counts characters from 0",
+    ):
+        _read(tokenizer_of("wordpiece", specials=True), rows, "span")
+
+
+@pytest.mark.parametrize("half", ["\ud83d", "\ude00", "\ude00\ud83d"])
+def test_texts_that_are_not_unicode_are_named(half: str, tokenizer_of: Callable[..., Any]) -> None:
+    rows = [("e0", "x😀", 0, 1), ("e1", f"x{half}", 0, 1), ("e2", half, 0, 1)]
+    with pytest.raises(PipelineError, match=r"^2 examples have a text that is not valid Unicode, first e1, e2; it"):
+        _read(tokenizer_of("byte_level", specials=True), rows, "span")
+
+
+def test_find_tokens_marks_the_spans_that_no_token_touches(tokenizer_of: Callable[..., Any]) -> None:
+    tokenizer = tokenizer_of("wordpiece", specials=True)  # it drops blanks
+    tokens = find_tokens(tokenizer, ["a", "b"], ["the cat"] * 2, [(3, 4), (3, 5)], "mean")
+    assert (tokens.first.tolist(), tokens.last.tolist()) == ([-1, 2], [-1, 2])
+
+
 def test_tokens_that_touch_share_a_character() -> None:
-    offsets = [(0, 0), (0, 3), (3, 5), (4, 4), (6, 9), (0, 0)]  # specials at both ends, an empty token at 3
+    offsets = np.array([(0, 0), (0, 3), (3, 5), (4, 4), (6, 9), (0, 0)])  # specials at both ends, an empty token at 3
     assert tokens_touching(offsets, 0, 3) == (1, 1)
     assert tokens_touching(offsets, 2, 4) == (1, 2)
     assert tokens_touching(offsets, 3, 5) == (2, 2)
@@ -154,8 +251,9 @@ def test_tokens_that_touch_share_a_character() -> None:
 
 
 def _tokens(lengths: list[int]) -> TokenizedTexts:
+    ids = np.concatenate([np.arange(length, dtype=np.int32) for length in lengths])
     ends = np.array(lengths) - 1
-    return TokenizedTexts([list(range(length)) for length in lengths], ends, ends)
+    return TokenizedTexts(ids, np.cumsum([0, *lengths]), np.arange(len(lengths)), ends, ends)
 
 
 def test_texts_longer_than_the_context_are_named_with_their_length() -> None:
@@ -174,12 +272,20 @@ def test_all_rows_are_kept_where_they_fit(too_long: str, context: int | None) ->
     assert check_context(["a", "b"], _tokens([7, 2]), context, too_long).tolist() == [0, 1]
 
 
+def test_texts_too_long_are_counted_by_examples() -> None:
+    tokens = TokenizedTexts(
+        np.arange(5, dtype=np.int32), np.array([0, 2, 5]), np.array([1, 0, 1]), *np.zeros((2, 3), int)
+    )
+    with pytest.raises(PipelineError, match=r"^2 of 3 texts .*, first a \(3\), c \(3\);"):
+        check_context(list("abc"), tokens, 2, "error")
+
+
 def test_drop_keeps_the_rest_and_refuses_to_keep_nothing() -> None:
     tokens = _tokens([5, 4, 6, 1])
     kept = check_context(list("abcd"), tokens, 4, "drop")
     assert kept.tolist() == [1, 3]
     left = tokens.keep(kept)
-    assert [len(ids) for ids in left.ids] == [4, 1]
+    assert left.lengths.tolist() == [4, 1]
     assert (left.first.tolist(), left.last.tolist()) == ([3, 0], [3, 0])
     with pytest.raises(PipelineError, match=r"^4 of 4 texts .* context of 0"):
         check_context(list("abcd"), tokens, 0, "drop")
