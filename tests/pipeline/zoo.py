@@ -1,0 +1,185 @@
+"""A tiny body with random weights for every text model type that transformers lists: nothing is downloaded.
+
+A generic rule shrinks the fields that configs share; OVERRIDES holds what is particular to a model type.
+"""
+
+import contextlib
+import copy
+import dataclasses
+from collections.abc import Iterator
+from typing import Any
+
+import torch
+from transformers import AutoConfig, AutoModel, PretrainedConfig
+from transformers.models.auto import modeling_auto
+from transformers.models.auto.configuration_auto import CONFIG_MAPPING
+from transformers.utils import logging
+
+WIDTH = ("hidden_size", "d_model", "n_embd", "dim", "emb_dim")
+LAYERS = ("num_hidden_layers", "n_layer", "n_layers", "num_layers", "encoder_layers", "decoder_layers")
+LAYERS += ("num_encoder_layers", "num_decoder_layers")
+HEADS = ("num_attention_heads", "n_head", "n_heads", "num_heads", "encoder_attention_heads", "decoder_attention_heads")
+HEADS += ("num_encoder_attention_heads", "num_decoder_attention_heads", "attention_heads")
+INNER = ("intermediate_size", "ffn_dim", "d_ff", "d_inner", "encoder_ffn_dim", "decoder_ffn_dim", "n_inner", "dff")
+INNER += ("ffn_hidden_size", "hidden_dim", "dim_ff", "dense_intermediate_size", "intermediate_size_mlp")
+EXPERT_INNER = ("moe_intermediate_size", "shared_expert_intermediate_size", "shared_intermediate_size")
+EXPERT_INNER += ("shared_experts_intermediate_size", "expert_ffn_hidden_size", "moe_shared_expert_intermediate_size")
+POSITIONS = ("max_position_embeddings", "n_positions", "max_seq_len", "n_ctx", "original_max_position_embeddings")
+POSITIONS += ("max_encoder_position_embeddings", "max_decoder_position_embeddings", "context_length")
+HEAD_WIDTH = ("head_dim", "d_kv", "d_head", "swa_head_dim", "global_head_dim", "attention_head_size", "kv_channels")
+EXPERTS = ("num_experts", "n_routed_experts", "num_local_experts", "moe_num_experts")
+CHOSEN = ("num_experts_per_tok", "num_experts_per_token", "moe_topk", "moe_k", "top_k_experts")
+SHARED = ("n_shared_experts", "num_shared_experts", "moe_num_shared_experts")
+SINGLE = ("n_group", "topk_group", "num_expert_group", "first_k_dense_replace", "depth", "num_nextn_predict_layers")
+BIASES = (
+    "attention_bias",
+    "mlp_bias",
+    "use_bias",
+    "bias",
+    "qkv_bias",
+    "use_qkv_bias",
+    "attention_out_bias",
+    "conv_bias",
+)
+BIASES += ("projectors_bias", "mamba_proj_bias", "mamba_conv_bias", "use_conv_bias", "add_bias_linear", "norm_bias")
+BIASES += ("classifier_bias", "decoder_bias", "enable_bias", "layer_norm_elementwise_affine")
+
+# what a field of this name becomes in any config
+SIZES: dict[str, Any] = {
+    **dict.fromkeys(WIDTH, 32),
+    **dict.fromkeys(LAYERS, 2),
+    **dict.fromkeys(HEADS, 4),
+    **dict.fromkeys(("num_key_value_heads", "num_kv_heads", "swa_num_key_value_heads"), 2),
+    **dict.fromkeys(INNER, 48),
+    **dict.fromkeys(EXPERT_INNER, 16),
+    **dict.fromkeys(POSITIONS, 64),
+    **dict.fromkeys(HEAD_WIDTH, 12),  # wider than hidden_size / n_heads
+    **dict.fromkeys(EXPERTS, 4),
+    **dict.fromkeys(CHOSEN, 2),
+    **dict.fromkeys(SHARED, 1),
+    **dict.fromkeys(SINGLE, 1),
+    **dict.fromkeys(BIASES, True),
+    "vocab_size": 320,
+    "bos_token_id": 1,
+    "eos_token_id": 2,
+    "pad_token_id": 0,
+    "decoder_start_token_id": 2,
+    "embedding_size": 24,
+    "sliding_window": 3,
+    **{"q_lora_rank": 8, "kv_lora_rank": 8, "qk_rope_head_dim": 4, "qk_nope_head_dim": 4, "v_head_dim": 6},
+    **{"index_head_dim": 8, "index_n_heads": 2, "index_topk": 2},
+    **{"linear_num_key_heads": 2, "linear_num_value_heads": 4, "linear_key_head_dim": 8, "linear_value_head_dim": 6},
+    **{"mamba_d_state": 8, "mamba_n_heads": 4, "mamba_d_head": 16, "mamba_expand": 2, "mamba_chunk_size": 4},
+    **{"image_size": 28, "patch_size": 14, "num_mel_bins": 8, "max_source_positions": 8},
+}
+MARKER = 319  # the id of every other special token, such as an image's
+
+PATTERNS = ("layer_types", "layers_block_type", "block_types")  # the field that says what each layer is
+MLP_PATTERN = "mlp_layer_types"
+PLAIN_ROPE = {"rope_parameters": {"rope_type": "default", "rope_theta": 10000.0}}
+
+# fields for which the generic rule does not fit, by the model type of the config or of a config inside it
+OVERRIDES: dict[str, dict[str, Any]] = {
+    "apertus": PLAIN_ROPE,
+    "bamba": {"attn_layer_indices": [1]},
+    "codegen": {"rotary_dim": 4},
+    "cwm": PLAIN_ROPE,
+    "esmc": {"num_key_value_heads": 4},
+    "gpt_neo": {"attention_types": [[["global", "local"], 1]], "window_size": 3},
+    "gpt_oss": PLAIN_ROPE,
+    "gptj": {"rotary_dim": 4},
+    "granitemoehybrid": {"layer_types": ["linear_attention", "full_attention"]},
+    "jamba": {"attn_layer_period": 2, "attn_layer_offset": 1, "num_experts": 2},
+    "lfm2": {"layer_types": ["conv", "full_attention"]},
+    "lfm2_moe": {"layer_types": ["conv", "full_attention"], "num_dense_layers": 1},
+    "ministral3": PLAIN_ROPE,
+    "xlnet": {"d_head": 8},
+    "xmod": {"default_language": "en_XX"},
+    "zaya": {"num_experts_per_tok": 1},
+}
+
+
+def model_types() -> list[str]:
+    """Every model type that transformers lists as a causal, a masked or an encoder-decoder language model."""
+    mappings = (
+        modeling_auto.MODEL_FOR_CAUSAL_LM_MAPPING_NAMES,
+        modeling_auto.MODEL_FOR_MASKED_LM_MAPPING_NAMES,
+        modeling_auto.MODEL_FOR_SEQ_TO_SEQ_CAUSAL_LM_MAPPING_NAMES,
+    )
+    return sorted({model_type for mapping in mappings for model_type in mapping})
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """No remark of transformers on its own usual configs while they are made."""
+    level = logging.get_verbosity()
+    logging.set_verbosity_error()
+    try:
+        yield
+    finally:
+        logging.set_verbosity(level)
+
+
+def _sub_configs(config_class: type[PretrainedConfig]) -> dict[str, PretrainedConfig]:
+    """The configs inside a config, each as small as the config itself."""
+    small = {}
+    for name, spec in config_class.sub_configs_defaults.items():
+        if not spec.optional:
+            sub_class = spec.get_config_class(spec.model_type) if spec.config_class is AutoConfig else spec.config_class
+            small[name] = sub_class(**(spec.init_kwargs | _settings(sub_class)))
+    return small
+
+
+def _pattern(config: PretrainedConfig, name: str) -> list[str]:
+    """The kinds of layer that a config of the usual size has, each once."""
+    return list(dict.fromkeys(getattr(config, name, None) or ()))
+
+
+def _layers(config_class: type[PretrainedConfig], names: set[str]) -> dict[str, Any]:
+    """As few layers as hold each kind of layer that the usual config has, but two at least."""
+    with _quiet():
+        config = config_class()
+    kinds = {name: _pattern(config, name) for name in (*PATTERNS, MLP_PATTERN) if name in names}
+    kinds = {name: pattern for name, pattern in kinds.items() if pattern}
+    depth = max([2, *(len(pattern) for pattern in kinds.values())])
+    counts = dict.fromkeys(names & set(LAYERS), depth) if kinds else {}
+    return counts | {name: (pattern * depth)[:depth] for name, pattern in kinds.items()}
+
+
+def _settings(config_class: type[PretrainedConfig]) -> dict[str, Any]:
+    """What to give to a config class so that its model is tiny."""
+    settings: dict[str, Any] = {}
+    fields = dataclasses.fields(config_class)
+    for field in fields:
+        if field.name in SIZES:
+            settings[field.name] = SIZES[field.name]
+        elif field.name.endswith(("_token_id", "_token_index")) and field.default is not None:
+            settings[field.name] = MARKER
+    settings |= _layers(config_class, {field.name for field in fields})
+    if "kv_lora_rank" in settings:  # latent attention has a key for each query
+        settings["num_key_value_heads"] = settings["num_attention_heads"]
+    return settings | _sub_configs(config_class) | copy.deepcopy(OVERRIDES.get(config_class.model_type, {}))
+
+
+def tiny_config(model_type: str) -> PretrainedConfig:
+    """The config of a model type with every size next to nothing and biases wherever it has a choice."""
+    return AutoConfig.for_model(model_type, **_settings(CONFIG_MAPPING[model_type]))
+
+
+def tiny_body(model_type: str, noise: float = 0.3) -> Any:
+    """A model in eval mode whose every weight is far from its usual start: nothing drops out as 0 or 1.
+
+    Args:
+        model_type: One of model_types().
+        noise: Standard deviation of what is added to each weight.
+
+    Returns:
+        The same weights at each call, whatever the state of the random number generator, which is left as it was.
+    """
+    with torch.random.fork_rng(devices=[]), torch.no_grad():
+        torch.manual_seed(0)
+        body = AutoModel.from_config(tiny_config(model_type), dtype=torch.float32).eval()
+        for weight in body.parameters():
+            if weight.is_floating_point():
+                weight.add_(noise * torch.randn_like(weight))
+    return body
