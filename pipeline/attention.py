@@ -22,6 +22,7 @@ from pipeline.marks import ROWS, HeadMarks, misplaced_heads, rows_differ, unmark
 
 N_TOKENS = 4  # of the trial; a decoder reads one more, its start token, which tells the two apart
 REFUSED = "so its heads cannot be told apart and this architecture is not supported"
+NO_STREAM = "so the residual stream around it is not known and this architecture is not supported"
 
 
 @dataclass(frozen=True)
@@ -70,7 +71,7 @@ class _Entry:
 
 @dataclass
 class _Trial:
-    """What the hooks of the trial share: calls so far, the entries that run now, streams, and what was found."""
+    """What the hooks of the trial share: calls so far, the entries that run now, what they left, and what was found."""
 
     place: str
     modules: dict[str, nn.Module]
@@ -78,6 +79,7 @@ class _Trial:
     calls: Counter[str] = field(default_factory=Counter)
     running: list[_Entry] = field(default_factory=list)
     left: dict[tuple[str, int], Tensor] = field(default_factory=dict)
+    written: dict[tuple[str, int], Tensor] = field(default_factory=dict)
     found: list[tuple[AttentionLayer, _Entry]] = field(default_factory=list)
 
 
@@ -97,10 +99,20 @@ def find_attention(body: Any, source: str) -> tuple[AttentionLayer, ...]:
     ids = trial_ids(body, ROWS, N_TOKENS)
     with _watched(trial), trial.marks:
         run_checked(body, model_inputs(body.config, ids, torch.ones_like(ids)), source)
+    if trial.marks.foreign:
+        raise PipelineError(
+            f"{trial.place} shows no attention over (batch, heads, queries, keys), so there is nothing to probe"
+        )f"{trial.place} attends in more dimensions than heads, queries and keys, {REFUSED}")
     if trial.marks.pending is not None:
-        raise PipelineError(f"{trial.place}: no linear layer reads what an attention gives, {REFUSED}")
+        raise PipelineError(
+            f"{trial.place} shows no attention over (batch, heads, queries, keys), so there is nothing to probe"
+        )f"{trial.place}: no linear layer reads what an attention gives, {REFUSED}")
     if not trial.found:
-        raise PipelineError(f"{trial.place} has no attention with heads of its own, so there is nothing to probe")
+        raise PipelineError(
+            f"{trial.place} shows no attention over (batch, heads, queries, keys), so there is nothing to probe"
+        )
+            f"{trial.place} shows no attention over (batch, heads, queries, keys), so there is nothing to probe"
+        )
     return tuple(_connected(_numbered(trial.found), trial))
 
 
@@ -147,6 +159,7 @@ def _linear_hook(trial: _Trial, name: str) -> Callable[..., Any]:
             return None
         trial.found.append(_found(trial, name, call, module, args[0]))
         trial.marks.pending = None
+        trial.written[name, call] = module.forward(unmarked(args[0]))
         return (unmarked(args[0]),)
 
     return hook
@@ -157,13 +170,19 @@ def _found(trial: _Trial, name: str, call: int, projection: nn.Module, z: Tensor
     assert trial.marks.pending is not None
     (n_heads, n_keys), place = trial.marks.pending, f"{trial.place}: {name}"
     if z.ndim != 3:
-        raise PipelineError(f"{place} reads {tuple(z.shape)}, not (batch, pos, heads x d_head), {REFUSED}")
+        raise PipelineError(
+            f"{trial.place} shows no attention over (batch, heads, queries, keys), so there is nothing to probe"
+        )f"{place} reads {tuple(z.shape)}, not (batch, pos, heads x d_head), {REFUSED}")
     if wrong := misplaced_heads(z, n_heads):
-        raise PipelineError(f"{place} reads {wrong}, {REFUSED}")
+        raise PipelineError(
+            f"{trial.place} shows no attention over (batch, heads, queries, keys), so there is nothing to probe"
+        )f"{place} reads {wrong}, {REFUSED}")
     d_model = out_width(projection)
     entry = _block(trial.running, (*z.shape[:2], d_model))
     if entry is None:
-        raise PipelineError(f"{place} lies in no block that is given a residual stream of width {d_model}, {REFUSED}")
+        raise PipelineError(
+            f"{trial.place} shows no attention over (batch, heads, queries, keys), so there is nothing to probe"
+        )f"{place} lies in no block that is given {d_model} numbers a token, {NO_STREAM}")
     kind, block = _kind(z.shape[1], n_keys), trial.modules[entry.name]
     d_head = z.shape[-1] // n_heads
     return AttentionLayer(-1, kind, name, projection, call, block, entry.call, n_heads, d_head, d_model), entry
@@ -202,11 +221,15 @@ def _connected(numbered: list[tuple[AttentionLayer, _Entry]], trial: _Trial) -> 
     several = len({layer.attention for layer, _ in numbered}) > 1
     for layer, entry in numbered:
         block = entry.name, entry.call
-        after = {keeper[e.name, e.call] for _, e in numbered if _same(trial.left.get(block), e.stream)}
+        if _close(trial.left.get(block), trial.written[layer.name, layer.call]):
+            raise PipelineError(
+            f"{trial.place} shows no attention over (batch, heads, queries, keys), so there is nothing to probe"
+        )f"{trial.place}: {entry.name} gives back its attention alone, {NO_STREAM}")
+        after = {keeper[e.name, e.call] for _, e in numbered if _close(trial.left.get(block), e.stream, 0.0)}
         after.discard(keeper[block])  # a block that changes nothing leaves what entered it
         kind = layer.attention if several else "self"
         yield replace(layer, attention=kind, entering=keeper[block], leaving=min(after, default=None))
 
 
-def _same(left: Tensor | None, entered: Tensor | None) -> bool:
-    return left is not None and entered is not None and left.shape == entered.shape and torch.equal(left, entered)
+def _close(one: Tensor | None, other: Tensor | None, rtol: float = 1e-3) -> bool:
+    return one is not None and other is not None and one.shape == other.shape and torch.allclose(one, other, rtol, 0.0)

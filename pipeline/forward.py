@@ -29,8 +29,15 @@ def model_inputs(config: Any, ids: Tensor, mask: Tensor) -> dict[str, Tensor]:
 
 def trial_ids(body: Any, rows: int, n_tokens: int) -> Tensor:
     """Return a few token ids, the same in every row, (rows, n_tokens) int64, where the model's embeddings are."""
-    vocabulary = body.get_input_embeddings().weight.shape[0]
-    return ((torch.arange(n_tokens, device=body.device) * 7 + 11) % vocabulary).repeat(rows, 1)
+    vocabulary = int(body.get_input_embeddings().weight.shape[0])
+    ids = (torch.arange(n_tokens, device=input_device(body)) * 7 + 11) % vocabulary
+    return ids.repeat(rows, 1)
+
+
+def input_device(body: Any) -> torch.device:
+    """Return where a model takes its token ids: with its embeddings, or anywhere if these are loaded when needed."""
+    device: torch.device = body.get_input_embeddings().weight.device
+    return torch.device("cpu") if device.type == "meta" else device
 
 
 def stream_in(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Tensor | None:
@@ -40,8 +47,8 @@ def stream_in(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Tensor | None:
 
 
 def stream_out(output: Any) -> Tensor | None:
-    """Return the residual stream that a block gives back, alone or as the first of a tuple, or None."""
-    stream = output[0] if isinstance(output, tuple) and output else output
+    """Return the residual stream that a block gives back, alone or as the first of several, or None."""
+    stream = output[0] if isinstance(output, (tuple, list)) and output else output
     return stream if isinstance(stream, Tensor) else None
 
 

@@ -4,7 +4,9 @@ import re
 from collections.abc import Sequence
 from contextlib import suppress
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from pipeline.errors import PipelineError
@@ -68,7 +70,7 @@ def capture(model: LoadedModel, batch: Batch, *, untrained: bool = False, narrow
         reader.embed(model.body.get_input_embeddings())
     rows = reader.rows.cpu()
     if not torch.isfinite(rows).all():
-        raise _not_finite(rows, shapes, OVERFLOWS if untrained else DAMAGED)
+        _refuse(rows, shapes, OVERFLOWS if untrained else DAMAGED)
     return rows
 
 
@@ -88,7 +90,7 @@ def narrows(model: LoadedModel) -> bool:
     return torch.allclose(narrow, whole, rtol=1e-3, atol=1e-4 * whole.abs().max().item())
 
 
-def _pad(ids: Sequence[Sequence[int]], device: torch.device) -> tuple[Tensor, Tensor]:
+def _pad(ids: Sequence[Sequence[int] | NDArray[np.int32]], device: torch.device) -> tuple[Tensor, Tensor]:
     """Return ids and mask, (batch, pos) int64 each. Token 0 fills up: masked, and right of everything read."""
     lengths = torch.tensor([len(row) for row in ids])
     padded = torch.zeros(len(ids), int(lengths.max()), dtype=torch.int64)
@@ -98,13 +100,12 @@ def _pad(ids: Sequence[Sequence[int]], device: torch.device) -> tuple[Tensor, Te
     return padded.to(device), mask.to(device)
 
 
-def _not_finite(rows: Tensor, shapes: Shapes, way_out: str) -> NotFiniteError:
-    """Return the error that names the first array with such a number: the nearest to the cause."""
+def _refuse(rows: Tensor, shapes: Shapes, way_out: str) -> None:
+    """Name the first array with a number that is not finite: the nearest to the cause."""
     for name, array in split_rows(rows, shapes).items():
         if not torch.isfinite(array).all():
             row, *inside = (~torch.isfinite(array)).nonzero()[0].tolist()
-            return NotFiniteError(_place(name, inside[0]), row, way_out)
-    raise AssertionError("called with finite rows")
+            raise NotFiniteError(_place(name, inside[0]), row, way_out)
 
 
 def _place(name: str, unit: int) -> str:

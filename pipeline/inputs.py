@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from pipeline.errors import PipelineError
 from pipeline.jsonfile import read_json
-from pipeline.store import read_array, read_index, read_manifest, residual_name
+from pipeline.store import EMBEDDING, read_array, read_index, read_manifest
 
 Floats = NDArray[np.float32]
 Ints = NDArray[np.int64]
@@ -66,63 +66,64 @@ class Inputs:
     @property
     def places(self) -> list[tuple[int, int]]:
         """Layer and head of every head."""
-        return [(layer, head) for layer, count in enumerate(self.manifest["n_heads"]) for head in range(count)]
+        counts = zip(self.manifest["layers"], self.manifest["n_heads"], strict=True)
+        return [(layer, head) for layer, count in counts for head in range(count)]
 
     def head_stacks(self) -> list[list[int]]:
         """Return the layers that are probed together: neighbours with heads of one width, as many as fit in memory.
 
-        Many heads at once keep all cores busy.
+        Many heads at once keep all cores busy. Layers are given by their place in the manifest's lists.
         """
         widths, counts = self.manifest["d_head"], self.manifest["n_heads"]
         return _stacks(widths, [width * count for width, count in zip(widths, counts, strict=True)], len(self.rows))
 
     def residual_stacks(self) -> list[list[int]]:
         """Return the layers whose residual streams fit in memory together."""
-        widths = [self.manifest["d_model"]] * self.manifest["n_layers"]
+        widths = [read_array(self.folder, name).shape[1] for name in self.manifest["leaving"]]
         return _stacks(widths, widths, len(self.rows))
 
     def heads(self, layers: Sequence[int], name: Callable[[int], str]) -> Floats:
         """Return the outputs of all heads of some layers, (n_heads, n_examples, d_head) float32.
 
         Args:
-            layers: 0-based, their heads of one width.
+            layers: Places in the manifest's lists, their heads of one width.
             name: From a layer to the array, `z_name` or `untrained_name`.
 
         Raises:
             PipelineError: If a value is not finite; with layer, head and example.
         """
-        arrays = [read_array(self.folder, name(layer)) for layer in layers]
-        for layer, array in zip(layers, arrays, strict=True):
-            self._check_finite(f"{name(layer)}.npy: layer {layer}", array)
-        return np.concatenate(arrays, axis=1).transpose(1, 0, 2)
+        numbers = [self.manifest["layers"][layer] for layer in layers]
+        arrays = [read_array(self.folder, name(number)) for number in numbers]
+        for number, array in zip(numbers, arrays, strict=True):
+            self._check_finite(f"{name(number)}.npy: layer {number}", array)
+        return np.concatenate(arrays, axis=1, dtype=np.float32).transpose(1, 0, 2)
 
     def entering(self, layer: int) -> Floats:
         """Return the residual stream entering a layer, (n_examples, d_model) float32.
 
         Args:
-            layer: 0-based.
+            layer: Place in the manifest's lists.
         """
-        return self._finite(residual_name(layer))
+        return self._finite(self.manifest["entering"][layer])
 
     def leaving(self, layers: Sequence[int]) -> Floats:
         """Return the residual streams leaving some layers, (n_layers, n_examples, d_model) float32.
 
         Args:
-            layers: 0-based.
+            layers: Places in the manifest's lists, their streams of one width.
         """
-        last = self.manifest["n_layers"] - 1
-        return np.stack([self._finite(residual_name(layer + 1 if layer < last else None)) for layer in layers])
+        return np.stack([self._finite(self.manifest["leaving"][layer]) for layer in layers])
 
     def embedding(self) -> Floats:
         """Return the static embedding of the token read, (1, n_examples, its width) float32."""
-        return self._finite("embedding")[None]
+        return self._finite(EMBEDDING)[None]
 
     def _finite(self, name: str) -> Floats:
-        array = np.array(read_array(self.folder, name))
+        array = np.array(read_array(self.folder, name), dtype=np.float32)
         self._check_finite(f"{name}.npy", array)
         return array
 
-    def _check_finite(self, place: str, array: Floats) -> None:
+    def _check_finite(self, place: str, array: NDArray[Any]) -> None:
         finite = np.isfinite(array)
         if finite.all():
             return

@@ -2,6 +2,7 @@
 
 import math
 
+import torch
 from torch import Tensor
 
 from pipeline.models import LoadedModel
@@ -23,8 +24,8 @@ def array_shapes(model: LoadedModel, *, untrained: bool = False) -> Shapes:
     for layer in model.layers:
         shapes.setdefault(residual_name(layer.entering), (layer.d_model,))
         shapes[z_name(layer.layer)] = (layer.n_heads, layer.d_head)
-    for name in streams_leaving(model):
-        shapes.setdefault(name, (model.d_model,))
+    for name, layer in zip(streams_leaving(model), model.layers, strict=True):
+        shapes.setdefault(name, (layer.d_model,))
     embedding = model.body.get_input_embeddings().weight  # narrower than the residual stream in electra and opt-350m
     shapes[EMBEDDING] = (embedding.shape[1],)
     return shapes
@@ -51,5 +52,5 @@ def row_width(shapes: Shapes) -> int:
 def split_rows(rows: Tensor, shapes: Shapes) -> dict[str, Tensor]:
     """Return the arrays, (n_examples, ...) each by name, that lie side by side in rows (n_examples, row_width)."""
     widths = [math.prod(shape) for shape in shapes.values()]
-    parts = rows.split(widths, dim=1)
-    return {name: part.unflatten(1, shape) for part, (name, shape) in zip(parts, shapes.items(), strict=True)}
+    parts = torch.split(rows, widths, dim=1)
+    return {name: part.view(-1, *shape) for part, (name, shape) in zip(parts, shapes.items(), strict=True)}

@@ -24,11 +24,13 @@ class HeadMarks(TorchFunctionMode):
 
     Attributes:
         pending: Heads and keys of the last attention operation, until somebody sets it to None.
+        foreign: Whether there was an attention in which heads have no known place, such as one over blocks of keys.
     """
 
     def __init__(self) -> None:
         super().__init__()
         self.pending: tuple[int, int] | None = None
+        self.foreign = False
 
     def __torch_function__(
         self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Mapping[str, Any] | None = None
@@ -41,6 +43,7 @@ class HeadMarks(TorchFunctionMode):
         return self._marked(output, output.shape[-1]) if func in SOFTMAX else output
 
     def _marked(self, output: Tensor, n_keys: int) -> Tensor:
+        self.foreign = self.foreign or output.ndim > 4
         n_heads = _head_count(output)
         if n_heads is None:
             return output

@@ -1,8 +1,4 @@
-"""Load a model and find its attention heads: the only file that knows architectures.
-
-z, the output of one head, is a slice of the input of the attention block's output projection. Everything else that is
-read here follows from where that projection sits.
-"""
+"""Load a model, its tokenizer and its untrained twin; refuse what cannot be read for certain."""
 
 import copy
 from collections.abc import Iterator
@@ -12,12 +8,13 @@ from typing import Any
 
 import torch
 
-
 from pipeline.attention import AttentionLayer, find_attention
 from pipeline.checkpoint import Checkpoint
-from pipeline.device import choose_device
+from pipeline.device import choose_device, choose_dtype
 from pipeline.errors import PipelineError
+from pipeline.forward import input_device
 
+SPLIT = "split"  # as a device: the layers shared out over all GPUs, and over the CPU's memory and the disk as needed
 UNLIMITED = 1_000_000  # tokenizers without a limit state an astronomic one
 # Positions start at pad_token_id + 1 here, out of the table that max_position_embeddings sizes: so much less fits.
 OFFSET_POSITIONS = (
@@ -32,7 +29,7 @@ class LoadedModel:
 
     Attributes:
         body: The model without a language-model head.
-        layers: Attention of layer 0, 1, ...
+        layers: Every attention, by layer.
         d_model: Width of the residual stream.
         model_type: The architecture's name in transformers.
     """
@@ -44,9 +41,8 @@ class LoadedModel:
 
     @property
     def device(self) -> torch.device:
-        """Where the parameters are."""
-        device: torch.device = self.body.device
-        return device
+        """Where the token ids go in."""
+        return input_device(self.body)
 
 
 def load_tokenizer(checkpoint: Checkpoint) -> Any:
@@ -67,35 +63,41 @@ def load_config(checkpoint: Checkpoint) -> Any:
     """Return the checkpoint's configuration.
 
     Raises:
-        PipelineError: If transformers does not know the architecture, or it needs code from the checkpoint.
+        PipelineError: If transformers does not know the architecture, it needs code from the checkpoint, or its
+            weights are quantised in a way that nothing installed can read.
     """
     from huggingface_hub.errors import StrictDataclassError
     from transformers import AutoConfig
 
     try:
-        return AutoConfig.from_pretrained(checkpoint.folder, trust_remote_code=False)
+        config = AutoConfig.from_pretrained(checkpoint.folder, trust_remote_code=False)
     except (OSError, ValueError, KeyError, StrictDataclassError) as error:
         raise PipelineError(
             f"{checkpoint.source}: config.json does not name an architecture of the installed transformers (code that "
             f"comes with a checkpoint is never run): {error}"
         ) from None
+    _check_quantised(checkpoint.source, getattr(config, "quantization_config", None))
+    return config
 
 
 def context_length(config: Any, tokenizer: Any) -> int | None:
     """Return the most tokens the model reads at once, or None where neither config nor tokenizer states a limit."""
-    positions = getattr(config, "max_position_embeddings", None)
+    positions = getattr(config.get_text_config(), "max_position_embeddings", None)
     if positions and config.model_type in OFFSET_POSITIONS:
         positions -= config.pad_token_id + 1
+    if positions and config.is_encoder_decoder:
+        positions -= 1  # the decoder's start token
     limits = (positions, getattr(tokenizer, "model_max_length", None))
     return min((int(limit) for limit in limits if limit and limit < UNLIMITED), default=None)
 
 
-def load_model(checkpoint: Checkpoint, device: str) -> LoadedModel:
-    """Return the model with its weights in float32, every attention layer found.
+def load_model(checkpoint: Checkpoint, device: str, precision: str = "32-true") -> LoadedModel:
+    """Return the model with every attention layer found.
 
     Args:
         checkpoint: Files to load; safetensors only.
-        device: `auto`, `cpu`, `cuda` or `cuda:N`.
+        device: `auto`, `cpu`, `cuda`, `cuda:N`, or `split` for a model larger than one device.
+        precision: `auto`, `32-true`, `bf16-true` or `16-true`.
 
     Raises:
         PipelineError: If the weights do not fill the model, or the architecture is not supported.
@@ -104,34 +106,37 @@ def load_model(checkpoint: Checkpoint, device: str) -> LoadedModel:
     from transformers import AutoModel
     from transformers.utils import logging
 
-    where = choose_device(device)
+    where = _first_device(device)
+    options = {"device_map": "auto"} if device == SPLIT else {}
     with _quiet(logging):
         try:
             body, report = AutoModel.from_pretrained(
                 checkpoint.folder,
-                dtype=torch.float32,
+                dtype=choose_dtype(precision, where),
                 use_safetensors=True,
                 trust_remote_code=False,
                 ignore_mismatched_sizes=True,  # so that the report names them; _check_filled refuses them
                 output_loading_info=True,
+                **options,
             )
-        except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
+        except (OSError, ValueError, KeyError, RuntimeError, ImportError, SafetensorError) as error:
             raise PipelineError(f"{checkpoint.source}: the model does not load: {error}") from None
     _check_filled(checkpoint.source, report)
-    return wrap_model(body.to(where), checkpoint.source)
+    return wrap_model(body if device == SPLIT else body.to(where), checkpoint.source)
 
 
-def build_twin(config: Any, source: str, seed: int, device: str) -> LoadedModel:
+def build_twin(config: Any, source: str, seed: int, device: str, precision: str = "32-true") -> LoadedModel:
     """Return the untrained twin of a model: the same class with freshly initialised weights, embeddings included.
 
     The weights are what the class itself starts its training from. They are drawn on the CPU and then moved, so that
-    they depend on config and seed alone; the global random state is left as it was.
+    they depend on config, precision and seed alone; the global random state is left as it was.
 
     Args:
         config: The checkpoint's configuration, from `load_config`; not changed.
         source: Name for messages.
         seed: Of the weights, 0 to 2**64 - 1.
-        device: `auto`, `cpu`, `cuda` or `cuda:N`.
+        device: As for `load_model`.
+        precision: As for `load_model`.
 
     Raises:
         PipelineError: If the architecture is not supported, or the device is not on this machine.
@@ -139,13 +144,26 @@ def build_twin(config: Any, source: str, seed: int, device: str) -> LoadedModel:
     from transformers import AutoModel
     from transformers.utils import logging
 
-    where = choose_device(device)
+    where = _first_device(device)
     with _quiet(logging), torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(seed)  # torch.manual_seed would reseed every GPU as well
         own = copy.deepcopy(config)  # from_config writes its dtype into it
-        options = {"dtype": torch.float32, "trust_remote_code": False}
+        options = {"dtype": choose_dtype(precision, where), "trust_remote_code": False}
         body = AutoModel.from_config(own, **options)  # type: ignore[no-untyped-call]
-    return wrap_model(body.to(where), source)
+    return wrap_model(_split(body) if device == SPLIT else body.to(where), source)
+
+
+def _first_device(device: str) -> torch.device:
+    return choose_device("auto" if device == SPLIT else device)
+
+
+def _split(body: Any) -> Any:
+    """Return a model that was built in memory with its layers shared out as `device_map` does on loading."""
+    from accelerate import dispatch_model, infer_auto_device_map
+
+    blocks = list(body._no_split_modules or [])
+    devices = infer_auto_device_map(body, no_split_module_classes=blocks)
+    return dispatch_model(body, devices) if len(set(devices.values())) > 1 else body.to(next(iter(devices.values())))
 
 
 def wrap_model(body: Any, source: str) -> LoadedModel:
@@ -163,6 +181,22 @@ def wrap_model(body: Any, source: str) -> LoadedModel:
         config.use_cache = False  # no text is continued, so keys and values need not be kept
     layers = find_attention(body, source)
     return LoadedModel(body, layers, layers[0].d_model, body.config.model_type)
+
+
+def _check_quantised(source: str, settings: Any) -> None:
+    """Refuse quantised weights that nothing installed can read, before they are hashed and loaded."""
+    if settings is None:
+        return
+    from transformers.quantizers.auto import AutoHfQuantizer
+
+    try:
+        AutoHfQuantizer.from_config(settings, pre_quantized=True).validate_environment(device_map=None)
+    except (ImportError, ValueError, RuntimeError) as error:
+        method = settings.get("quant_method") if isinstance(settings, dict) else settings.quant_method
+        raise PipelineError(
+            f"{source}: its weights are quantised ({getattr(method, 'value', method)}), which cannot be read here "
+            f"({error}); install what that needs, or use the checkpoint that is not quantised"
+        ) from None
 
 
 def _check_filled(source: str, report: dict[str, Any]) -> None:

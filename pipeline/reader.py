@@ -5,7 +5,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from pipeline.attention import AttentionLayer
@@ -28,13 +30,13 @@ class Batch:
         last: Last token read, (n_examples,) int64; where it differs from `first` the mean over the range is taken.
     """
 
-    ids: Sequence[Sequence[int]]
+    ids: Sequence[Sequence[int] | NDArray[np.int32]]
     text: Tensor
     first: Tensor
     last: Tensor
 
 
-class Stop(Exception):  # noqa: N818 - no error
+class Stop(Exception):
     """Everything wanted has been read: what is left of the forward pass need not run."""
 
 

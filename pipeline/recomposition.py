@@ -56,7 +56,7 @@ def _check_layer(place: str, layer: AttentionLayer, seen: list[tuple[Tensor, Ten
     if len(seen) <= layer.call:
         raise PipelineError(f"{place}: the output projection ran {len(seen)} times, its call {layer.call} is wanted")
     z, output = seen[layer.call]
-    composed = _composed(layer, z.unflatten(-1, (layer.n_heads, layer.d_head)))
+    composed = _composed(layer, z.reshape(*z.shape[:-1], layer.n_heads, layer.d_head))
     error = (composed - output.double()).abs().max().item()
     if not error <= TOLERANCE[output.dtype] * max(1.0, output.abs().max().item()):
         raise PipelineError(f"{place}: z does not recompose the attention output, off by {error:.2g}")
@@ -70,7 +70,8 @@ def _composed(layer: AttentionLayer, z: Tensor) -> Tensor:
         return composed + bias.to(z.device).double() if isinstance(bias, Tensor) else composed
     alone = z.unsqueeze(2) * torch.eye(layer.n_heads, device=z.device, dtype=z.dtype)[:, :, None]
     without = layer.projection(torch.zeros_like(z).flatten(-2)).double()  # weights that are quantised, or not here now
-    return (layer.projection(alone.flatten(-2)).double() - without[:, :, None]).sum(2) + without
+    total: Tensor = (layer.projection(alone.flatten(-2)).double() - without[:, :, None]).sum(2) + without
+    return total
 
 
 def check_batching(model: LoadedModel, source: str) -> None:

@@ -21,6 +21,7 @@ COLUMNS = {
     "family": "structural, syntactic, semantic, factual, truth or expression",
     "layer": "0-based",
     "head": "0-based, query heads",
+    "attention": "self; in an encoder-decoder encoder, decoder or cross",
     "n_examples": "examples probed",
     "n_groups": "units that never cross a fold",
     "n_classes": "classes of the label",

@@ -229,7 +229,8 @@ def _table(cell: Inputs, probed: Probed, null: MaxNull, settings: ProbeParams) -
         "n_groups": cell.rows["group"].nunique(),
         "n_classes": len(cell.classes),
     }
-    return heads_table(shared, cell.places, scores)
+    attention = np.repeat(cell.manifest["attention"], cell.manifest["n_heads"])
+    return heads_table({**shared, "attention": attention}, cell.places, scores)
 
 
 def _summary(

@@ -48,6 +48,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     results = pd.concat([pd.read_parquet(cell / "heads.parquet") for cell in cells], ignore_index=True)
     assignments = assign(results, survey, settings.alpha)
     heads = classify_heads(results, assignments)
+    heads = heads.merge(results[["layer", "head", "attention"]].drop_duplicates(), on=["layer", "head"])
 
     folder = Path("results/taxonomy") / model
     folder.mkdir(parents=True, exist_ok=True)
