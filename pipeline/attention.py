@@ -100,17 +100,11 @@ def find_attention(body: Any, source: str) -> tuple[AttentionLayer, ...]:
     with _watched(trial), trial.marks:
         run_checked(body, model_inputs(body.config, ids, torch.ones_like(ids)), source)
     if trial.marks.foreign:
-        raise PipelineError(
-            f"{trial.place} shows no attention over (batch, heads, queries, keys), so there is nothing to probe"
-        )f"{trial.place} attends in more dimensions than heads, queries and keys, {REFUSED}")
+        raise PipelineError(f"{trial.place} attends in more dimensions than heads, queries and keys, {REFUSED}")
     if trial.marks.pending is not None:
-        raise PipelineError(
-            f"{trial.place} shows no attention over (batch, heads, queries, keys), so there is nothing to probe"
-        )f"{trial.place}: no linear layer reads what an attention gives, {REFUSED}")
+        raise PipelineError(f"{trial.place}: no linear layer reads what an attention gives, {REFUSED}")
     if not trial.found:
         raise PipelineError(
-            f"{trial.place} shows no attention over (batch, heads, queries, keys), so there is nothing to probe"
-        )
             f"{trial.place} shows no attention over (batch, heads, queries, keys), so there is nothing to probe"
         )
     return tuple(_connected(_numbered(trial.found), trial))

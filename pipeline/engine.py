@@ -93,7 +93,7 @@ class _Plan:
     shapes: dict[str, Shapes]
 
     def missing(self, kind: str, shards: list[Shard]) -> list[Shard]:
-        """Return those of some shards that are still to be computed; damaged ones are told of and computed again."""
+        """Return those of some shards that are to be computed; damaged ones are told of and computed again."""
         return [shard for shard in shards if not self._there(kind, shard)]
 
     def rows(self, kind: str) -> Iterator[tuple[NDArray[np.int64], Rows]]:
@@ -104,7 +104,7 @@ class _Plan:
     def missing_bytes(self) -> int:
         """Return what the missing shards and the store take on disk."""
         width = {kind: row_width(shapes) for kind, shapes in self.shapes.items()}
-        """Return those of some shards that are to be computed; damaged ones are told of and computed again."""
+        shards = sum(
             4 * width[kind] * len(shard.examples) for kind in width for shard in self.missing(kind, self.shards)
         )
         return shards + 2 * sum(width.values()) * len(self.cell.tokens)
