@@ -164,19 +164,13 @@ def _found(trial: _Trial, name: str, call: int, projection: nn.Module, z: Tensor
     assert trial.marks.pending is not None
     (n_heads, n_keys), place = trial.marks.pending, f"{trial.place}: {name}"
     if z.ndim != 3:
-        raise PipelineError(
-            f"{trial.place} shows no attention over (batch, heads, queries, keys), so there is nothing to probe"
-        )f"{place} reads {tuple(z.shape)}, not (batch, pos, heads x d_head), {REFUSED}")
+        raise PipelineError(f"{place} reads {tuple(z.shape)}, not (batch, pos, heads x d_head), {REFUSED}")
     if wrong := misplaced_heads(z, n_heads):
-        raise PipelineError(
-            f"{trial.place} shows no attention over (batch, heads, queries, keys), so there is nothing to probe"
-        )f"{place} reads {wrong}, {REFUSED}")
+        raise PipelineError(f"{place} reads {wrong}, {REFUSED}")
     d_model = out_width(projection)
     entry = _block(trial.running, (*z.shape[:2], d_model))
     if entry is None:
-        raise PipelineError(
-            f"{trial.place} shows no attention over (batch, heads, queries, keys), so there is nothing to probe"
-        )f"{place} lies in no block that is given {d_model} numbers a token, {NO_STREAM}")
+        raise PipelineError(f"{place} lies in no block that is given {d_model} numbers a token, {NO_STREAM}")
     kind, block = _kind(z.shape[1], n_keys), trial.modules[entry.name]
     d_head = z.shape[-1] // n_heads
     return AttentionLayer(-1, kind, name, projection, call, block, entry.call, n_heads, d_head, d_model), entry
@@ -216,9 +210,7 @@ def _connected(numbered: list[tuple[AttentionLayer, _Entry]], trial: _Trial) -> 
     for layer, entry in numbered:
         block = entry.name, entry.call
         if _close(trial.left.get(block), trial.written[layer.name, layer.call]):
-            raise PipelineError(
-            f"{trial.place} shows no attention over (batch, heads, queries, keys), so there is nothing to probe"
-        )f"{trial.place}: {entry.name} gives back its attention alone, {NO_STREAM}")
+            raise PipelineError(f"{trial.place}: {entry.name} gives back its attention alone, {NO_STREAM}")
         after = {keeper[e.name, e.call] for _, e in numbered if _close(trial.left.get(block), e.stream, 0.0)}
         after.discard(keeper[block])  # a block that changes nothing leaves what entered it
         kind = layer.attention if several else "self"
