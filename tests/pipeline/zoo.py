@@ -70,32 +70,135 @@ SIZES: dict[str, Any] = {
     **{"index_head_dim": 8, "index_n_heads": 2, "index_topk": 2},
     **{"linear_num_key_heads": 2, "linear_num_value_heads": 4, "linear_key_head_dim": 8, "linear_value_head_dim": 6},
     **{"mamba_d_state": 8, "mamba_n_heads": 4, "mamba_d_head": 16, "mamba_expand": 2, "mamba_chunk_size": 4},
+    **{"hidden_size_per_layer_input": 8, "vocab_size_per_layer_input": 320, "hidden_size_global": 32},
+    **{"out_hidden_size": 32, "output_dim": 32, "mlp_dim": 48, "num_position_embeddings": 16},
+    **{"feed_forward_size": 48, "local_attention": 4, "encoder_hidden_size": 32, "num_centroids": 4},
     **{"image_size": 28, "patch_size": 14, "num_mel_bins": 8, "max_source_positions": 8},
 }
 MARKER = 319  # the id of every other special token, such as an image's
 
 PATTERNS = ("layer_types", "layers_block_type", "block_types")  # the field that says what each layer is
 MLP_PATTERN = "mlp_layer_types"
-PLAIN_ROPE = {"rope_parameters": {"rope_type": "default", "rope_theta": 10000.0}}
+ROPE = {"rope_type": "default", "rope_theta": 10000.0}
+PLAIN_ROPE = {"rope_parameters": ROPE}  # where the usual one is stretched to more positions than there are here
+RELATIVE = {"relative_attention": True, "pos_att_type": ["p2c", "c2p"]}
+GLOBAL_HEADS = {"global_head_dim": 16}  # wider than the heads of the sliding layers
+SLIDING_HEADS = {"swa_num_attention_heads": 4, "rel_extent": 8, "d_rel": 4, "sliding_window_size": 3}
+SPEECH = {
+    **dict.fromkeys(("speech_encoder_layers", "t2u_encoder_layers", "t2u_decoder_layers", "num_adapter_layers"), 1),
+    **dict.fromkeys(
+        ("speech_encoder_attention_heads", "t2u_encoder_attention_heads", "t2u_decoder_attention_heads"), 4
+    ),
+    **dict.fromkeys(("speech_encoder_intermediate_size", "t2u_encoder_ffn_dim", "t2u_decoder_ffn_dim"), 48),
+    **dict.fromkeys(("t2u_vocab_size", "char_vocab_size", "unit_hifi_gan_vocab_size"), 320),
+    **dict.fromkeys(("unit_embed_dim", "lang_embed_dim", "spkr_embed_dim", "feature_projection_input_dim"), 8),
+    **dict.fromkeys(("t2u_variance_predictor_embed_dim", "t2u_variance_predictor_hidden_dim"), 32),
+    **{"t2u_max_position_embeddings": 64, "vocoder_num_langs": 2, "vocoder_num_spkrs": 2},
+    **{"upsample_initial_channel": 32, "num_conv_pos_embedding_groups": 4},
+}
 
 # fields for which the generic rule does not fit, by the model type of the config or of a config inside it
 OVERRIDES: dict[str, dict[str, Any]] = {
     "apertus": PLAIN_ROPE,
     "bamba": {"attn_layer_indices": [1]},
+    "blt": {"local_attention_window_len": 3, "encoder_hash_byte_group_vocab": 16},
     "codegen": {"rotary_dim": 4},
+    "cohere_compass_text": {
+        "rope_parameters": {"full_attention": {**ROPE, "mrope_section": [2, 1, 1]}},
+    },
+    "cpmant": {"dim_head": 12, "prompt_types": 4, "segment_types": 4, "prompt_length": 4},
     "cwm": PLAIN_ROPE,
-    "esmc": {"num_key_value_heads": 4},
+    "dbrx": {
+        "attn_config": {"kv_n_heads": 2, "rope_theta": 10000.0},
+        "ffn_config": {"ffn_hidden_size": 16, "moe_num_experts": 4, "moe_top_k": 2},
+    },
+    "deberta": RELATIVE,
+    "deberta-v2": RELATIVE | {"position_buckets": 8},
+    "deepseek_v4": {"num_key_value_heads": 1, "o_groups": 2, "o_lora_rank": 8, "hc_mult": 2},
+    "dots3_note_text": {
+        "head_dim": 8,
+        **{"swa_num_attention_heads": 2, "swa_num_key_value_heads": 2, "swa_q_lora_rank": 8, "swa_kv_lora_rank": 8},
+        **{"swa_head_dim": 12, "swa_qk_nope_head_dim": 8, "swa_v_head_dim": 6},
+    },
+    "dots3_note_audio_encoder": {"downsample_hidden_size": 4, "adapter_input_size": 32, "adapter_out_dim": 32},
+    "dots3_note_vision_encoder": {"adapter_in_dim": 32, "adapter_out_dim": 32, "mlp_bias": False},
+    "emu3": {"vocabulary_map": {"<image>": MARKER}},
+    "emu3_vqgan": {"codebook_size": 16, "base_channels": 32, "channel_multiplier": [1], "num_res_blocks": 1},
+    "esmc": {"num_key_value_heads": 4, "head_dim": 8},
+    "falcon": {"new_decoder_architecture": True},
+    "falcon_h1": {"mamba_d_ssm": 64},
+    "fsmt": {"src_vocab_size": 320, "tgt_vocab_size": 320},
+    "funnel": {"architectures": ["FunnelModel"], "block_sizes": [1, 1]},
+    "gemma3n_text": {
+        **{"num_hidden_layers": 4, "num_kv_shared_layers": 2, "laurel_rank": 4, "altup_num_inputs": 2},
+        "layer_types": ["sliding_attention", "full_attention", "sliding_attention", "full_attention"],
+    },
+    "gemma4_text": GLOBAL_HEADS,
+    "gemma4_unified_text": GLOBAL_HEADS,
+    "got_ocr2": {},
+    "got_ocr2_vision": {"output_channels": 4, "global_attn_indexes": [1], "window_size": 2},
     "gpt_neo": {"attention_types": [[["global", "local"], 1]], "window_size": 3},
     "gpt_oss": PLAIN_ROPE,
     "gptj": {"rotary_dim": 4},
     "granitemoehybrid": {"layer_types": ["linear_attention", "full_attention"]},
+    "helium": {"head_dim": 8},  # its projection only fits heads that make up the width
+    "inkling2_text": SLIDING_HEADS | {"unpadded_vocab_size": 320},
+    "inkling_text": SLIDING_HEADS,
     "jamba": {"attn_layer_period": 2, "attn_layer_offset": 1, "num_experts": 2},
+    "kimi_linear": {"linear_head_dim": 8, "linear_num_heads": 4},
+    "laguna": {
+        "num_attention_heads_per_layer": [4, 2],
+        "layer_types": ["full_attention", "sliding_attention"],
+    },
+    "layoutlm": {"max_2d_position_embeddings": 64},
+    "led": {"attention_window": 2},
     "lfm2": {"layer_types": ["conv", "full_attention"]},
     "lfm2_moe": {"layer_types": ["conv", "full_attention"], "num_dense_layers": 1},
+    "llama4_text": {"attention_chunk_size": 3},
+    "llama4_vision_model": {"vision_output_dim": 32, "projector_input_dim": 32, "projector_output_dim": 32},
+    "longcat_flash": {"head_dim": 4, "zero_expert_num": 1},
+    "longformer": {"attention_window": 2},
+    "luke": {"entity_vocab_size": 8, "entity_emb_size": 8},
+    "mamba2": {"head_dim": 16, "n_groups": 1, "state_size": 8, "chunk_size": 4},
     "ministral3": PLAIN_ROPE,
-    "xlnet": {"d_head": 8},
+    "mllama_text_model": {"num_hidden_layers": 3, "cross_attention_layers": [1]},
+    "mllama_vision_model": {"vision_output_dim": 96, "intermediate_layers_indices": [0, 1], "num_global_layers": 1},
+    "mobilebert": {"intra_bottleneck_size": 16},
+    "nemotron_h": {
+        **{"ssm_state_size": 8, "mamba_num_heads": 4, "mamba_head_dim": 16, "n_groups": 1, "chunk_size": 4},
+    },
+    "neomme": {"head_dim": 16, "embedding_rank": 16},
+    "perceiver": {"num_latents": 4, "d_latents": 32},
+    "phi4_multimodal_audio": {
+        **{"num_blocks": 1, "ext_pw_out_channel": 32, "depthwise_separable_out_channel": 32, "nemo_conv_channels": 8},
+    },
+    "qwen3_asr": {},
+    "qwen3_asr_encoder": {"downsample_hidden_size": 4},
+    "qwen4_exp_text": {
+        **{"indexer_n_heads": 2, "indexer_kv_heads": 1, "indexer_head_dim": 8, "indexer_budget": 2},
+        **{"indexer_compress_ratio": 1, "hc_lowrank": 8, "hc_count": 2},
+    },
+    "recurrent_gemma": {"attention_window_size": 3},
+    "reformer": {
+        **{"attn_layers": ["local", "lsh"], "axial_pos_shape": [8, 8], "axial_pos_embds_dim": [8, 24]},
+        **{"local_attn_chunk_length": 2, "lsh_attn_chunk_length": 2, "num_buckets": 2, "hash_seed": 0},
+    },
+    "rembert": {"input_embedding_size": 24},
+    "roc_bert": {
+        **{"pronunciation_vocab_size": 320, "pronunciation_embed_dim": 8},
+        **{"shape_vocab_size": 320, "shape_embed_dim": 8},
+    },
+    "seamless_m4t": SPEECH,
+    "seamless_m4t_v2": SPEECH,
+    "smollm3": {"no_rope_layers": [1, 0]},
+    "squeezebert": {"embedding_size": 32},
+    "vibevoice_acoustic_tokenizer_encoder": {"num_filters": 2, "depths": [1, 1], "downsampling_ratios": [2]},
+    "xlnet": {"d_head": 8},  # as its check demands
+    "xlstm": {"hidden_size": 64},
     "xmod": {"default_language": "en_XX"},
-    "zaya": {"num_experts_per_tok": 1},
+    "zamba": {"num_hidden_layers": 3, "layers_block_type": ["linear_attention", "hybrid", "hybrid"]},
+    "zamba2": {"num_hidden_layers": 3, "layers_block_type": ["linear_attention", "hybrid", "hybrid"]},
+    "zaya": {"num_experts_per_tok": 1, "router_hidden_size": 16},
 }
 
 
