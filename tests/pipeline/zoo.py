@@ -101,7 +101,7 @@ SPEECH = {
 OVERRIDES: dict[str, dict[str, Any]] = {
     "apertus": PLAIN_ROPE,
     "bamba": {"attn_layer_indices": [1]},
-    "blt": {"local_attention_window_len": 3, "encoder_hash_byte_group_vocab": 16},
+    "blt": {"use_cache": False, "local_attention_window_len": 3, "encoder_hash_byte_group_vocab": 16},
     "codegen": {"rotary_dim": 4},
     "cohere_compass_text": {
         "rope_parameters": {"full_attention": {**ROPE, "mrope_section": [2, 1, 1]}},
@@ -109,7 +109,7 @@ OVERRIDES: dict[str, dict[str, Any]] = {
     "cpmant": {"dim_head": 12, "prompt_types": 4, "segment_types": 4, "prompt_length": 4},
     "cwm": PLAIN_ROPE,
     "dbrx": {
-        "attn_config": {"kv_n_heads": 2, "rope_theta": 10000.0},
+        "attn_config": {"kv_n_heads": 2, "rope_theta": 10000.0, "clip_qkv": 8.0},
         "ffn_config": {"ffn_hidden_size": 16, "moe_num_experts": 4, "moe_top_k": 2},
     },
     "deberta": RELATIVE,
@@ -133,9 +133,9 @@ OVERRIDES: dict[str, dict[str, Any]] = {
         **{"num_hidden_layers": 4, "num_kv_shared_layers": 2, "laurel_rank": 4, "altup_num_inputs": 2},
         "layer_types": ["sliding_attention", "full_attention", "sliding_attention", "full_attention"],
     },
+    "gemma4_assistant": {"text_config": {"hidden_size_per_layer_input": 0, "vocab_size_per_layer_input": 0}},
     "gemma4_text": GLOBAL_HEADS,
     "gemma4_unified_text": GLOBAL_HEADS,
-    "got_ocr2": {},
     "got_ocr2_vision": {"output_channels": 4, "global_attn_indexes": [1], "window_size": 2},
     "gpt_neo": {"attention_types": [[["global", "local"], 1]], "window_size": 3},
     "gpt_oss": PLAIN_ROPE,
@@ -151,31 +151,37 @@ OVERRIDES: dict[str, dict[str, Any]] = {
         "layer_types": ["full_attention", "sliding_attention"],
     },
     "layoutlm": {"max_2d_position_embeddings": 64},
-    "led": {"attention_window": 2},
+    "led": {"attention_window": 4},
     "lfm2": {"layer_types": ["conv", "full_attention"]},
     "lfm2_moe": {"layer_types": ["conv", "full_attention"], "num_dense_layers": 1},
     "llama4_text": {"attention_chunk_size": 3},
     "llama4_vision_model": {"vision_output_dim": 32, "projector_input_dim": 32, "projector_output_dim": 32},
     "longcat_flash": {"head_dim": 4, "zero_expert_num": 1},
-    "longformer": {"attention_window": 2},
+    "longformer": {"attention_window": 4},
     "luke": {"entity_vocab_size": 8, "entity_emb_size": 8},
     "mamba2": {"head_dim": 16, "n_groups": 1, "state_size": 8, "chunk_size": 4},
-    "ministral3": PLAIN_ROPE,
+    "ministral3": {
+        "rope_parameters": {
+            **{"rope_type": "yarn", "rope_theta": 10000.0, "factor": 4.0, "original_max_position_embeddings": 16},
+            **{"llama_4_scaling_beta": 0.1},
+        },
+    },
     "mllama_text_model": {"num_hidden_layers": 3, "cross_attention_layers": [1]},
     "mllama_vision_model": {"vision_output_dim": 96, "intermediate_layers_indices": [0, 1], "num_global_layers": 1},
     "mobilebert": {"intra_bottleneck_size": 16},
     "nemotron_h": {
         **{"ssm_state_size": 8, "mamba_num_heads": 4, "mamba_head_dim": 16, "n_groups": 1, "chunk_size": 4},
     },
+    "nemo_speechlm": {"text_config": {"hybrid_override_pattern": "ME*-"}},
+    "nemotron3_diarization": {"head_config": {"audio_hidden_size": 32}},
     "neomme": {"head_dim": 16, "embedding_rank": 16},
     "perceiver": {"num_latents": 4, "d_latents": 32},
     "phi4_multimodal_audio": {
         **{"num_blocks": 1, "ext_pw_out_channel": 32, "depthwise_separable_out_channel": 32, "nemo_conv_channels": 8},
     },
-    "qwen3_asr": {},
     "qwen3_asr_encoder": {"downsample_hidden_size": 4},
     "qwen4_exp_text": {
-        **{"indexer_n_heads": 2, "indexer_kv_heads": 1, "indexer_head_dim": 8, "indexer_budget": 2},
+        **{"indexer_n_heads": 2, "indexer_kv_heads": 1, "indexer_head_dim": 12, "indexer_budget": 2},
         **{"indexer_compress_ratio": 1, "hc_lowrank": 8, "hc_count": 2},
     },
     "recurrent_gemma": {"attention_window_size": 3},
@@ -194,7 +200,7 @@ OVERRIDES: dict[str, dict[str, Any]] = {
     "squeezebert": {"embedding_size": 32},
     "vibevoice_acoustic_tokenizer_encoder": {"num_filters": 2, "depths": [1, 1], "downsampling_ratios": [2]},
     "xlnet": {"d_head": 8},  # as its check demands
-    "xlstm": {"hidden_size": 64},
+    "xlstm": {"hidden_size": 64, "qk_dim_factor": 1.0},
     "xmod": {"default_language": "en_XX"},
     "zamba": {"num_hidden_layers": 3, "layers_block_type": ["linear_attention", "hybrid", "hybrid"]},
     "zamba2": {"num_hidden_layers": 3, "layers_block_type": ["linear_attention", "hybrid", "hybrid"]},
@@ -212,6 +218,11 @@ def model_types() -> list[str]:
     return sorted({model_type for mapping in mappings for model_type in mapping})
 
 
+def _outside(token: Any) -> bool:
+    """Whether the usual id of a special token is beyond the small vocabulary."""
+    return isinstance(token, int) and token >= SIZES["vocab_size"]
+
+
 @contextlib.contextmanager
 def _quiet() -> Iterator[None]:
     """No remark of transformers on its own usual configs while they are made."""
@@ -223,13 +234,13 @@ def _quiet() -> Iterator[None]:
         logging.set_verbosity(level)
 
 
-def _sub_configs(config_class: type[PretrainedConfig]) -> dict[str, PretrainedConfig]:
+def _sub_configs(config_class: type[PretrainedConfig], own: dict[str, Any]) -> dict[str, PretrainedConfig]:
     """The configs inside a config, each as small as the config itself."""
     small = {}
     for name, spec in config_class.sub_configs_defaults.items():
         if not spec.optional:
             sub_class = spec.get_config_class(spec.model_type) if spec.config_class is AutoConfig else spec.config_class
-            small[name] = sub_class(**(spec.init_kwargs | _settings(sub_class)))
+            small[name] = sub_class(**(spec.init_kwargs | _settings(sub_class) | own.get(name, {})))
     return small
 
 
@@ -240,9 +251,10 @@ def _pattern(config: PretrainedConfig, name: str) -> list[str]:
 
 def _layers(config_class: type[PretrainedConfig], names: set[str]) -> dict[str, Any]:
     """As few layers as hold each kind of layer that the usual config has, but two at least."""
+    patterns = [name for name in (*PATTERNS, MLP_PATTERN) if name in names]
     with _quiet():
-        config = config_class()
-    kinds = {name: _pattern(config, name) for name in (*PATTERNS, MLP_PATTERN) if name in names}
+        config = config_class() if patterns else None
+    kinds = {name: _pattern(config, name) for name in patterns}
     kinds = {name: pattern for name, pattern in kinds.items() if pattern}
     depth = max([2, *(len(pattern) for pattern in kinds.values())])
     counts = dict.fromkeys(names & set(LAYERS), depth) if kinds else {}
@@ -256,12 +268,13 @@ def _settings(config_class: type[PretrainedConfig]) -> dict[str, Any]:
     for field in fields:
         if field.name in SIZES:
             settings[field.name] = SIZES[field.name]
-        elif field.name.endswith(("_token_id", "_token_index")) and field.default is not None:
+        elif field.name.endswith(("_token_id", "_token_index")) and _outside(field.default):
             settings[field.name] = MARKER
     settings |= _layers(config_class, {field.name for field in fields})
     if "kv_lora_rank" in settings:  # latent attention has a key for each query
         settings["num_key_value_heads"] = settings["num_attention_heads"]
-    return settings | _sub_configs(config_class) | copy.deepcopy(OVERRIDES.get(config_class.model_type, {}))
+    own = copy.deepcopy(OVERRIDES.get(config_class.model_type, {}))
+    return settings | own | _sub_configs(config_class, own)
 
 
 def tiny_config(model_type: str) -> PretrainedConfig:
@@ -279,7 +292,7 @@ def tiny_body(model_type: str, noise: float = 0.3) -> Any:
     Returns:
         The same weights at each call, whatever the state of the random number generator, which is left as it was.
     """
-    with torch.random.fork_rng(devices=[]), torch.no_grad():
+    with torch.random.fork_rng(devices=[]), torch.no_grad(), _quiet():
         torch.manual_seed(0)
         body = AutoModel.from_config(tiny_config(model_type), dtype=torch.float32).eval()
         for weight in body.parameters():
