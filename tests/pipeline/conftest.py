@@ -129,7 +129,7 @@ def bert() -> Tokenizer:
 
 
 def byte_level(*, prefix: bool = False, trim: bool | None = None) -> Tokenizer:
-    """With a space put in front or not; trim None has no post-processor, as in GPT-NeoX before its conversion."""
+    """With a space put in front or not; a post-processor that trims offsets, or not, or none."""
     symbols = ["[PAD]", "[CLS]", "[SEP]", *sorted(pre_tokenizers.ByteLevel.alphabet())]
     merges = [("t", "h"), ("th", "e"), ("Ġ", "the"), ("c", "a"), ("ca", "t"), ("Ġ", "cat"), ("Ġ", "Ġ")]
     vocabulary = {symbol: i for i, symbol in enumerate([*symbols, *(left + right for left, right in merges)])}
