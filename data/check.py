@@ -1,4 +1,7 @@
-"""Validate and preview a dataset in seconds, without a model: `python -m data.check data/specs/<dataset>.yaml`."""
+"""Validate and preview a dataset in seconds: `python -m data.check data/specs/<dataset>.yaml`.
+
+With `--model <slug>`, also show which tokens that model would read; its weights are not needed.
+"""
 
 import argparse
 import sys
@@ -14,11 +17,11 @@ from rich.text import Text
 from data.card import build_card, pin_line
 from data.errors import DataError
 from data.examples import Examples, build_examples
+from data.preview import about_reading, clean, marked_text, marked_tokens
+from data.reading import Reading, ask_model
 from data.sources import RawRows, read_source
 from data.spec import DatasetSpec, FileSource, load_spec
 from data.surface import surface_accuracy
-
-AROUND = 120  # characters shown on either side of a span
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -28,7 +31,8 @@ def main(argv: Sequence[str] | None = None) -> None:
         argv: Command line without the program's name; None takes the process's own.
 
     Raises:
-        DataError: If the stage would refuse the spec or its rows.
+        DataError: If the stage examples would refuse the spec or its rows, or, with a model, the stage extract would
+            refuse to read them.
 
     Example:
         >>> main(["data/specs/no_such.yaml"])
@@ -41,7 +45,13 @@ def main(argv: Sequence[str] | None = None) -> None:
     examples = build_examples(spec, raw.rows, args.folds, args.seed)
     labels = examples.labels
     surface = surface_accuracy(list(examples.texts["text"]), list(labels["label"]), list(labels["fold"]))
-    _show(Console(highlight=False), spec, raw, examples, build_card(spec, raw, examples, surface))
+    card = build_card(spec, raw, examples, surface)
+    shown = [example["example_id"] for example in card["examples"]]
+    # Asked before anything is printed: what cannot be answered ends with one line.
+    reading = ask_model(args.model, spec.readout, spec.too_long, examples.texts, shown) if args.model else None
+    _show(Console(highlight=False), spec, raw, examples, card, reading)
+    if reading and reading.refusals:
+        raise DataError(f"{spec.path}: extract refuses it with {args.model}: {'; '.join(map(clean, reading.refusals))}")
 
 
 def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
@@ -49,6 +59,7 @@ def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("spec", type=Path, help="file such as data/specs/sentiment.yaml")
     parser.add_argument("--folds", type=int, help="default: examples.folds of params.yaml here, else 5")
     parser.add_argument("--seed", type=int, help="default: examples.seed of params.yaml here, else 0")
+    parser.add_argument("--model", help="slug under `models:` of params.yaml here: show the tokens that it would read")
     args = parser.parse_args(argv)
     settings = _settings(Path("params.yaml"))
     args.folds = settings["folds"] if args.folds is None else args.folds
@@ -73,20 +84,31 @@ def _settings(path: Path) -> dict[str, int]:
     return settings
 
 
-def _show(console: Console, spec: DatasetSpec, raw: RawRows, examples: Examples, card: dict[str, Any]) -> None:
+def _show(
+    console: Console,
+    spec: DatasetSpec,
+    raw: RawRows,
+    examples: Examples,
+    card: dict[str, Any],
+    reading: Reading | None,
+) -> None:
     console.print(Text(f"{spec.dataset}: {spec.feature}, {spec.family}, readout {spec.readout}", style="bold"))
-    console.print(Text(f"{_clean(spec.description)}\n"))
+    console.print(Text(f"{clean(spec.description)}\n"))
     console.print(Text(f"source: {spec.source.place}"))
     console.print(Text(f"rows: {examples.n_read} read, {card['n_examples']} kept"))
     for reason, count in card["dropped"].items():
-        console.print(Text(f"  {count} dropped: {_clean(reason)}"))
+        console.print(Text(f"  {count} dropped: {clean(reason)}"))
     console.print(Text(f"groups: {card['n_groups']}, control keys: {card['n_control_keys']}"))
     console.print(_counts_table(card))
     console.print(Text(f"surface (bag of words): {card['surface']:.3f}, majority: {card['majority']:.3f}\n"))
     for example in card["examples"]:
-        console.print(_marked(example))
+        console.print(marked_text(example))
+        if reading:
+            console.print(marked_tokens(reading.examples[example["example_id"]]), soft_wrap=True)
+    if reading:
+        console.print(about_reading(reading, spec.too_long))
     for warning in card["warnings"]:
-        console.print(Text(f"\nwarning: {_clean(warning)}", style="yellow"), soft_wrap=True)
+        console.print(Text(f"\nwarning: {clean(warning)}", style="yellow"), soft_wrap=True)
     if isinstance(spec.source, FileSource) and spec.source.sha256 is None:
         console.print(Text(f"\nto pin the file, under `source:`\n  {pin_line(raw)}"), soft_wrap=True)
 
@@ -95,27 +117,9 @@ def _counts_table(card: dict[str, Any]) -> Table:
     """Return a table of examples by class and fold."""
     table = Table("class", "examples", *(f"fold {fold['fold']}" for fold in card["folds"]))
     for label, count in card["classes"].items():
-        table.add_row(Text(_clean(label)), str(count), *(str(fold["classes"][label]) for fold in card["folds"]))
+        table.add_row(Text(clean(label)), str(count), *(str(fold["classes"][label]) for fold in card["folds"]))
     table.add_row("groups", str(card["n_groups"]), *(str(fold["n_groups"]) for fold in card["folds"]))
     return table
-
-
-def _marked(example: dict[str, Any]) -> Text:
-    """Return one line: label and text with the span between » and «, cropped around it."""
-    text, start, end = example["text"], example["start"], example["end"]
-    line = Text(f"  {_clean(example['label'])}: ", style="cyan")
-    line.append(_clean(("…" if start > AROUND else "") + text[max(0, start - AROUND) : start]), style="default")
-    span = (
-        text[start:end] if end - start <= 2 * AROUND else f"{text[start : start + AROUND]} … {text[end - AROUND : end]}"
-    )
-    line.append(f"»{_clean(span)}«", style="bold default")
-    line.append(_clean(text[end : end + AROUND] + ("…" if len(text) > end + AROUND else "")), style="default")
-    return line
-
-
-def _clean(text: str) -> str:
-    # A text is data: its escape codes must not reach the terminal, and Rich markup is off because Text parses none.
-    return "".join(letter if letter.isprintable() else " " for letter in text)
 
 
 if __name__ == "__main__":

@@ -79,12 +79,7 @@ def tokenize(
             token touches it, or a text is not valid Unicode.
     """
     tokens = find_tokens(tokenizer, example_ids, texts, spans, readout)
-    lost = [example_ids[row] for row in np.flatnonzero(tokens.last < 0).tolist()]
-    if lost:
-        raise PipelineError(
-            f"{len(lost)} examples have a span that no token touches, first {', '.join(lost[:5])}; the tokenizer drops "
-            "those characters: move the span or remove the rows"
-        )
+    check_touched(example_ids, tokens)
     return tokens
 
 
@@ -135,6 +130,24 @@ def tokens_touching(offsets: NDArray[np.int64], start: int, end: int) -> tuple[i
     left, right = offsets.T
     found = np.flatnonzero((left < right) & (left < end) & (right > start))
     return (int(found[0]), int(found[-1])) if len(found) else None
+
+
+def check_touched(example_ids: Sequence[str], tokens: TokenizedTexts) -> None:
+    """Refuse spans without a token.
+
+    Args:
+        example_ids: Names of the rows, for messages.
+        tokens: What `find_tokens` returned for those rows.
+
+    Raises:
+        PipelineError: If no token touches a span.
+    """
+    lost = [example_ids[row] for row in np.flatnonzero(tokens.last < 0).tolist()]
+    if lost:
+        raise PipelineError(
+            f"{len(lost)} examples have a span that no token touches, first {', '.join(lost[:5])}; the tokenizer drops "
+            "those characters: move the span or remove the rows"
+        )
 
 
 def check_context(

@@ -3,6 +3,7 @@
 import hashlib
 import importlib.util
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,7 +12,8 @@ from pipeline.errors import PipelineError
 PACKAGE = "package:"
 COMMIT = re.compile(r"[0-9a-f]{40}")
 HUB_ID = re.compile(r"[\w.-]+(/[\w.-]+)?")
-WANTED = ("*.json", "*.safetensors", "*.txt", "*.model")  # no pickle, no Python, nothing else from the hub
+READABLE = ("*.json", "*.txt", "*.model")  # config and tokenizer: what is fetched to read texts without the weights
+WANTED = (*READABLE, "*.safetensors")  # no pickle, no Python, nothing else from the hub
 TOKENIZERS = ("tokenizer.json", "vocab.txt", "vocab.json", "tokenizer.model", "spiece.model", "sentencepiece.bpe.model")
 PICKLES = ("*.bin", "*.pt", "*.pth", "*.ckpt", "*.pkl")
 
@@ -39,7 +41,7 @@ class Checkpoint:
         folder: Where the files lie on this machine; never written to a result.
         source: As the user gave it.
         revision: As the user gave it.
-        sha256: Hash of the weights, see `weights_sha256`.
+        sha256: Hash of the weights, see `weights_sha256`; empty from `find_tokenizer`, which does not look at them.
     """
 
     folder: Path
@@ -60,8 +62,9 @@ def find_checkpoint(slug: str, entry: ModelEntry) -> Checkpoint:
             weights are there, or the weights differ from the pinned hash.
     """
     place = f"params.yaml: models.{slug}"
-    folder = _locate(place, entry)
-    _check_folder(f"{place}: {entry.source}", folder)
+    folder = _locate(place, entry, WANTED)
+    _check_readable(f"{place}: {entry.source}", folder)
+    _check_weights(f"{place}: {entry.source}", folder)
     found = weights_sha256(folder)
     if entry.sha256 is not None and entry.sha256 != found:
         raise PipelineError(
@@ -69,6 +72,22 @@ def find_checkpoint(slug: str, entry: ModelEntry) -> Checkpoint:
             "pinned weights, or pin the new hash if the change is meant"
         )
     return Checkpoint(folder, entry.source, entry.revision, found)
+
+
+def find_tokenizer(slug: str, entry: ModelEntry) -> Checkpoint:
+    """Return the config and tokenizer of one model; its weights are neither fetched nor hashed nor needed.
+
+    Args:
+        slug: Key under `models:`, for messages.
+        entry: Where the model is.
+
+    Raises:
+        PipelineError: If the source is not there, a hub id has no pinned revision, or a file is missing.
+    """
+    place = f"params.yaml: models.{slug}"
+    folder = _locate(place, entry, READABLE)
+    _check_readable(f"{place}: {entry.source}", folder)
+    return Checkpoint(folder, entry.source, entry.revision, sha256="")
 
 
 def weights_sha256(folder: Path) -> str:
@@ -91,7 +110,7 @@ def _file_sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _locate(place: str, entry: ModelEntry) -> Path:
+def _locate(place: str, entry: ModelEntry, wanted: Sequence[str]) -> Path:
     if entry.source.startswith(PACKAGE):
         return _package_folder(place, entry.source.removeprefix(PACKAGE))
     folder = Path(entry.source).expanduser()
@@ -99,7 +118,7 @@ def _locate(place: str, entry: ModelEntry) -> Path:
         return folder
     if entry.source.startswith((".", "/", "~")) or not HUB_ID.fullmatch(entry.source):
         raise PipelineError(f"{place}.source: {entry.source} is not a folder; give one, or a hub id such as gpt2")
-    return _download(place, entry)
+    return _download(place, entry, wanted)
 
 
 def _package_folder(place: str, name: str) -> Path:
@@ -114,7 +133,7 @@ def _package_folder(place: str, name: str) -> Path:
     return folder
 
 
-def _download(place: str, entry: ModelEntry) -> Path:
+def _download(place: str, entry: ModelEntry, wanted: Sequence[str]) -> Path:
     if entry.revision is None or not COMMIT.fullmatch(entry.revision):
         raise PipelineError(
             f"{place}.revision: the hub id {entry.source} needs a pinned revision, got {entry.revision!r}; write the "
@@ -125,7 +144,7 @@ def _download(place: str, entry: ModelEntry) -> Path:
     from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
 
     try:
-        return Path(snapshot_download(entry.source, revision=entry.revision, allow_patterns=list(WANTED)))
+        return Path(snapshot_download(entry.source, revision=entry.revision, allow_patterns=list(wanted)))
     except (HfHubHTTPError, HFValidationError, LocalEntryNotFoundError, OSError) as error:
         raise PipelineError(
             f"{place}.source: {entry.source} at {entry.revision} could not be fetched from the hub ({error}); check "
@@ -133,13 +152,16 @@ def _download(place: str, entry: ModelEntry) -> Path:
         ) from None
 
 
-def _check_folder(place: str, folder: Path) -> None:
+def _check_readable(place: str, folder: Path) -> None:
     if not (folder / "config.json").is_file():
         raise PipelineError(f"{place}: no config.json; a model folder in Hugging Face format has one (save_pretrained)")
     if not any((folder / name).is_file() for name in TOKENIZERS):
         raise PipelineError(
             f"{place}: no tokenizer; expected one of {', '.join(TOKENIZERS)} (tokenizer.save_pretrained)"
         )
+
+
+def _check_weights(place: str, folder: Path) -> None:
     if any(folder.glob("*.safetensors")):
         return
     pickles = sorted(path.name for pattern in PICKLES for path in folder.glob(pattern))

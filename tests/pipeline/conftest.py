@@ -2,13 +2,14 @@
 
 import copy
 import functools
+import unicodedata
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
-from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, processors
+from tokenizers import Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, processors
 from transformers import AutoConfig, AutoModel, PreTrainedTokenizerFast
 from transformers.utils import logging
 
@@ -116,13 +117,40 @@ def wordpiece() -> Tokenizer:
     return tokenizer
 
 
-def byte_level() -> Tokenizer:
+def bert() -> Tokenizer:
+    """Lower-cases, strips accents (Hangul falls apart into its letters) and takes every Chinese character alone."""
+    alone = [*LETTERS, *unicodedata.normalize("NFD", "ß한"), *WORDS[:2]]
+    pieces = ["[PAD]", "[CLS]", "[SEP]", "[UNK]", *alone, *(f"##{piece}" for piece in alone), "##ing", *"漢字"]
+    tokenizer = Tokenizer(models.WordPiece({piece: i for i, piece in enumerate(pieces)}, unk_token="[UNK]"))
+    tokenizer.normalizer = normalizers.BertNormalizer(lowercase=True, strip_accents=True)
+    tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
+    tokenizer.decoder = decoders.WordPiece()
+    return tokenizer
+
+
+def byte_level(*, prefix: bool = False, trim: bool | None = None) -> Tokenizer:
+    """With a space put in front or not; a post-processor that trims offsets, or not, or none."""
     symbols = ["[PAD]", "[CLS]", "[SEP]", *sorted(pre_tokenizers.ByteLevel.alphabet())]
-    merges = [("t", "h"), ("th", "e"), ("Ġ", "the"), ("c", "a"), ("ca", "t"), ("Ġ", "cat")]
+    merges = [("t", "h"), ("th", "e"), ("Ġ", "the"), ("c", "a"), ("ca", "t"), ("Ġ", "cat"), ("Ġ", "Ġ")]
     vocabulary = {symbol: i for i, symbol in enumerate([*symbols, *(left + right for left, right in merges)])}
     tokenizer = Tokenizer(models.BPE(vocabulary, merges))
-    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=prefix)
     tokenizer.decoder = decoders.ByteLevel()
+    if trim is not None:
+        tokenizer.post_processor = processors.ByteLevel(add_prefix_space=prefix, trim_offsets=trim)
+    return tokenizer
+
+
+def llama(*, legacy: bool = False) -> Tokenizer:
+    """Bytes where a character is not in the vocabulary; legacy puts the word mark in front as a normalizer."""
+    merges = [("t", "h"), ("th", "e"), ("▁", "the"), ("c", "a"), ("ca", "t"), ("▁", "cat"), ("▁", "▁")]
+    symbols = ["[PAD]", "[CLS]", "[SEP]", "<unk>", *(f"<0x{byte:02X}>" for byte in range(256)), *"▁é", *LETTERS]
+    vocabulary = {symbol: i for i, symbol in enumerate([*symbols, *(left + right for left, right in merges)])}
+    tokenizer = Tokenizer(models.BPE(vocabulary, merges, unk_token="<unk>", fuse_unk=True, byte_fallback=True))
+    if legacy:
+        tokenizer.normalizer = normalizers.Sequence([normalizers.Prepend("▁"), normalizers.Replace(" ", "▁")])
+    else:
+        tokenizer.pre_tokenizer = pre_tokenizers.Metaspace(prepend_scheme="first", split=False)
     return tokenizer
 
 
@@ -135,6 +163,16 @@ def metaspace() -> Tokenizer:
     return tokenizer
 
 
+def nfkc() -> Tokenizer:
+    """As T5 and XLM-R: compatibility characters are taken apart, accents composed, runs of blanks made one."""
+    scores = {"[PAD]": 0.0, "[CLS]": 0.0, "[SEP]": 0.0, "<unk>": 0.0} | dict.fromkeys("▁é\u0301漢字12⁄" + LETTERS, -9.0)
+    tokenizer = Tokenizer(models.Unigram([*scores.items(), ("▁cat", -3.0), ("cat", -3.0), ("▁the", -3.0)], unk_id=3))
+    blanks = normalizers.Replace(Regex(" {2,}"), " ")
+    tokenizer.normalizer = normalizers.Sequence([normalizers.NFKC(), blanks])
+    tokenizer.pre_tokenizer = pre_tokenizers.Metaspace(prepend_scheme="always")
+    return tokenizer
+
+
 def characters() -> Tokenizer:
     symbols = ["[PAD]", "[CLS]", "[SEP]", "[UNK]", *" éß漢字😀", *LETTERS]
     tokenizer = Tokenizer(models.WordLevel({symbol: i for i, symbol in enumerate(symbols)}, unk_token="[UNK]"))
@@ -142,19 +180,36 @@ def characters() -> Tokenizer:
     return tokenizer
 
 
-TOKENIZERS = {"wordpiece": wordpiece, "byte_level": byte_level, "metaspace": metaspace, "characters": characters}
+TOKENIZERS: dict[str, Callable[[], Tokenizer]] = {
+    "wordpiece": wordpiece,
+    "bert": bert,
+    "byte_level": byte_level,
+    "byte_level_untrimmed": functools.partial(byte_level, trim=False),
+    "byte_level_trimmed": functools.partial(byte_level, trim=True),
+    "byte_level_prefix": functools.partial(byte_level, prefix=True),
+    "byte_level_prefix_untrimmed": functools.partial(byte_level, prefix=True, trim=False),
+    "byte_level_prefix_trimmed": functools.partial(byte_level, prefix=True, trim=True),
+    "metaspace": metaspace,
+    "nfkc": nfkc,
+    "llama": llama,
+    "llama_legacy": functools.partial(llama, legacy=True),
+    "characters": characters,
+}
 
 
 @pytest.fixture(scope="session")
 def tokenizer_of() -> Callable[..., Any]:
-    """Return a fast tokenizer by kind, with [CLS] and [SEP] put around the text or not."""
+    """Return a fast tokenizer by kind, with [CLS] and [SEP] put around the text, or not, or by a template."""
 
     @functools.cache
-    def build(kind: str, *, specials: bool, limit: int | None = None) -> Any:
+    def build(kind: str, *, specials: bool | str, limit: int | None = None) -> Any:
         tokenizer = TOKENIZERS[kind]()
         if specials:
+            template = "[CLS] $A [SEP]" if specials is True else specials
             ids = [(token, tokenizer.token_to_id(token)) for token in ("[CLS]", "[SEP]")]
-            tokenizer.post_processor = processors.TemplateProcessing(single="[CLS] $A [SEP]", special_tokens=ids)
+            own = [tokenizer.post_processor] if tokenizer.post_processor else []
+            around = processors.TemplateProcessing(single=template, special_tokens=ids)
+            tokenizer.post_processor = processors.Sequence([*own, around])
         options = {"model_max_length": limit} if limit is not None else {}
         return PreTrainedTokenizerFast(tokenizer_object=tokenizer, pad_token="[PAD]", **options)
 

@@ -1,92 +1,16 @@
-"""From characters to tokens, over four kinds of tokenizer: the token read holds the character it should."""
+"""From characters to tokens: which tokens are read, what texts share, and what is refused."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from itertools import accumulate
 from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from transformers import ByT5Tokenizer
 
 from pipeline import align
 from pipeline.align import TokenizedTexts, check_context, find_tokens, tokenize, tokens_touching
 from pipeline.errors import PipelineError
-
-# What each tokenizer can spell: letters, pieces that merge, characters of 2 to 4 bytes, runs of spaces anywhere.
-PARTS = {
-    "wordpiece": ["cat", "cats", "the", "running", "un", "x", " ", "  "],
-    "byte_level": ["cat", " cat", "the", " the", "é", "ß", "漢字", "😀", "\u0301", "x", "\n", " "],
-    "metaspace": ["cat", " cat", " the", "é", "ß", "漢字", "😀", "ing", "x", " ", "  "],
-    "characters": ["cat", "é", "ß", "漢字", "😀", "?", " ", "  "],
-}
-Spelled = tuple[str, int, int]
-
-
-@pytest.fixture(scope="module", params=[(kind, specials) for kind in PARTS for specials in (True, False)])
-def case(request: pytest.FixtureRequest, tokenizer_of: Callable[..., Any]) -> tuple[str, bool, Any]:
-    """Kind of tokenizer, whether it puts special tokens around the text, and the tokenizer."""
-    kind, specials = request.param
-    return kind, specials, tokenizer_of(kind, specials=specials)
-
-
-@st.composite
-def spans(draw: st.DrawFn, kind: str) -> Spelled:
-    """A text and a span in it that ends in a character that is not blank."""
-    text = "".join(draw(st.lists(st.sampled_from(PARTS[kind]), min_size=1, max_size=8)))
-    if not text.strip():
-        text += "x" if kind != "characters" else "?"
-    last = draw(st.sampled_from([i for i, character in enumerate(text) if character.strip()]))
-    return text, draw(st.integers(0, last)), last + 1
-
-
-def _spelled(kind: str, text: str, end: int) -> int:
-    """How many symbols of the tokens spell text[:end]: told from the text alone, without offsets."""
-    if kind == "wordpiece":
-        return len(text[:end].replace(" ", ""))
-    if kind == "byte_level":
-        return len(text[:end].encode())
-    if kind == "metaspace":
-        return end + (not text.startswith(" "))  # a word mark is put in front
-    return end
-
-
-def _lengths(kind: str, tokens: list[str]) -> list[int]:
-    if kind == "characters":
-        return [1] * len(tokens)  # [UNK] stands for one character too
-    return [len(token.removeprefix("##")) for token in tokens]
-
-
-def _covering(kind: str, tokens: list[str], symbol: int) -> int:
-    """Index of the token that spells the symbol with this number, counted from 1."""
-    return next(i for i, reached in enumerate(accumulate(_lengths(kind, tokens))) if reached >= symbol)
-
-
-@given(data=st.data())
-@settings(max_examples=150, deadline=None, derandomize=True)
-def test_the_token_read_covers_the_last_character_of_the_span(case: tuple[str, bool, Any], data: st.DataObject) -> None:
-    kind, specials, tokenizer = case
-    text, start, end = data.draw(spans(kind))
-    tokens = tokenize(tokenizer, ["e"], [text], [(start, end)], "span")
-    own = tokenizer.convert_ids_to_tokens(tokens.ids_of(0))[specials : len(tokens.ids_of(0)) - specials]
-    assert tokens.last[0] == specials + _covering(kind, own, _spelled(kind, text, end))
-    assert tokens.first[0] == tokens.last[0]
-
-
-@given(data=st.data())
-@settings(max_examples=60, deadline=None, derandomize=True)
-def test_the_whole_text_is_read_without_special_tokens(case: tuple[str, bool, Any], data: st.DataObject) -> None:
-    kind, specials, tokenizer = case
-    text = data.draw(spans(kind))[0].rstrip()
-    mean = tokenize(tokenizer, ["e"], [text], [(0, len(text))], "mean")
-    last = tokenize(tokenizer, ["e"], [text], [(0, len(text))], "last")
-    ids = mean.ids_of(0)
-    assert (mean.first[0], mean.last[0]) == (specials, len(ids) - 1 - specials)
-    assert (last.first[0], last.last[0]) == (mean.last[0], mean.last[0])
-    outside = tokenizer.convert_ids_to_tokens([*ids[: mean.first[0]], *ids[mean.last[0] + 1 :]])
-    assert outside == (["[CLS]", "[SEP]"] if specials else [])
 
 
 def test_a_character_of_several_tokens_is_read_at_its_last_one(tokenizer_of: Callable[..., Any]) -> None:
@@ -188,7 +112,7 @@ def test_no_examples_are_no_tokens(tokenizer_of: Callable[..., Any]) -> None:
 
 
 def test_a_nul_is_a_character_like_others(tokenizer_of: Callable[..., Any]) -> None:
-    for kind in PARTS:
+    for kind in ("wordpiece", "byte_level", "metaspace", "llama", "characters"):
         tokens = _read(tokenizer_of(kind, specials=True), [("e", "cat\0 x", 4, 6)], "span")
         assert tokens.last[0] == tokens.lengths[0] - 2
 

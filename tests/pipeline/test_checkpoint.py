@@ -11,7 +11,7 @@ import pytest
 import yaml
 from huggingface_hub.errors import LocalEntryNotFoundError
 
-from pipeline.checkpoint import Checkpoint, ModelEntry, find_checkpoint, weights_sha256
+from pipeline.checkpoint import Checkpoint, ModelEntry, find_checkpoint, find_tokenizer, weights_sha256
 from pipeline.errors import PipelineError
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
@@ -118,6 +118,22 @@ def test_the_hub_is_asked_for_the_pinned_revision_and_no_code(folder: Path, aske
     names = ["config.json", "model.safetensors", "model-00001-of-00002.safetensors", "merges.txt", "spiece.model"]
     unsafe = ["pytorch_model.bin", "modeling_own.py", "training_args.pt", "flax_model.msgpack", "tf_model.h5", "m.pkl"]
     assert list(huggingface_hub.utils.filter_repo_objects(names + unsafe, allow_patterns=patterns)) == names
+
+
+def test_a_tokenizer_is_found_without_the_weights(folder: Path, asked: list[tuple[Any, ...]]) -> None:
+    (folder / "model.safetensors").rename(folder / "pytorch_model.bin")
+    assert find_tokenizer("m", ModelEntry(str(folder), "v1")) == Checkpoint(folder, str(folder), "v1", "")
+    assert find_tokenizer("m", ModelEntry("gpt2", COMMIT, sha256="of the weights")).folder == folder
+    ((_, _, patterns),) = asked
+    names = ["config.json", "merges.txt", "spiece.model", "tokenizer.json"]
+    assert (
+        list(huggingface_hub.utils.filter_repo_objects([*names, "model.safetensors"], allow_patterns=patterns)) == names
+    )
+    (folder / "tokenizer.json").unlink()
+    with pytest.raises(
+        PipelineError, match=r"^params\.yaml: models\.m: .*: no tokenizer; expected one of tokenizer\.json"
+    ):
+        find_tokenizer("m", ModelEntry(str(folder)))
 
 
 @pytest.mark.parametrize("revision", [None, "main", "v1.0", COMMIT[:12], COMMIT.upper(), COMMIT + "0", ""])
