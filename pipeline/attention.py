@@ -75,6 +75,7 @@ class _Trial:
 
     place: str
     modules: dict[str, nn.Module]
+    decodes: bool
     marks: HeadMarks = field(default_factory=HeadMarks)
     calls: Counter[str] = field(default_factory=Counter)
     running: list[_Entry] = field(default_factory=list)
@@ -95,7 +96,7 @@ def find_attention(body: Any, source: str) -> tuple[AttentionLayer, ...]:
         PipelineError: If the model does not run on token ids or has no attention, or if no linear layer reads its heads
             one beside the other within a residual block.
     """
-    trial = _Trial(f"{source}: {body.config.model_type}", dict(body.named_modules()))
+    trial = _Trial(f"{source}: {body.config.model_type}", dict(body.named_modules()), body.config.is_encoder_decoder)
     ids = trial_ids(body, ROWS, N_TOKENS)
     with _watched(trial), trial.marks:
         run_checked(body, model_inputs(body.config, ids, torch.ones_like(ids)), source)
@@ -165,6 +166,11 @@ def _found(trial: _Trial, name: str, call: int, projection: nn.Module, z: Tensor
     (n_heads, n_keys), place = trial.marks.pending, f"{trial.place}: {name}"
     if z.ndim != 3:
         raise PipelineError(f"{place} reads {tuple(z.shape)}, not (batch, pos, heads x d_head), {REFUSED}")
+    if z.shape[1] not in (N_TOKENS, N_TOKENS + trial.decodes):
+        raise PipelineError(
+            f"{place} reads {z.shape[1]} positions of a text of {N_TOKENS} tokens, so the one of a token is "
+            "not known and this architecture is not supported"
+        )
     if wrong := misplaced_heads(z, n_heads):
         raise PipelineError(f"{place} reads {wrong}, {REFUSED}")
     d_model = out_width(projection)

@@ -34,6 +34,24 @@ def trial_ids(body: Any, rows: int, n_tokens: int) -> Tensor:
     return ids.repeat(rows, 1)
 
 
+def check_embeddings(body: Any, source: str) -> None:
+    """Stop unless a model looks its tokens up in a table.
+
+    Args:
+        body: The model.
+        source: Name for messages.
+
+    Raises:
+        PipelineError: If it has none.
+    """
+    try:
+        table = getattr(body.get_input_embeddings(), "weight", None)
+    except (NotImplementedError, AttributeError):
+        table = None
+    if not isinstance(table, Tensor) or table.ndim != 2:
+        raise PipelineError(f"{source}: {body.config.model_type} has no table of token embeddings, so it reads no text")
+
+
 def input_device(body: Any) -> torch.device:
     """Return where a model takes its token ids: with its embeddings, or anywhere if these are loaded when needed."""
     device: torch.device = body.get_input_embeddings().weight.device

@@ -12,7 +12,7 @@ from pipeline.attention import AttentionLayer, find_attention
 from pipeline.checkpoint import Checkpoint
 from pipeline.device import choose_device, choose_dtype
 from pipeline.errors import PipelineError
-from pipeline.forward import input_device
+from pipeline.forward import check_embeddings, input_device
 
 SPLIT = "split"  # as a device: the layers shared out over all GPUs, and over the CPU's memory and the disk as needed
 UNLIMITED = 1_000_000  # tokenizers without a limit state an astronomic one
@@ -21,6 +21,10 @@ OFFSET_POSITIONS = (
     *("camembert", "data2vec-text", "esm", "longformer", "luke"),
     *("roberta", "roberta-prelayernorm", "xlm-roberta", "xlm-roberta-xl", "xmod"),
 )
+
+
+# What transformers raises while it builds a model from a config.json and files that do not fit together
+BAD_CHECKPOINT = (OSError, ValueError, KeyError, RuntimeError, ImportError, AttributeError, TypeError, AssertionError)
 
 
 @dataclass(frozen=True)
@@ -119,7 +123,7 @@ def load_model(checkpoint: Checkpoint, device: str, precision: str = "32-true") 
                 output_loading_info=True,
                 **options,
             )
-        except (OSError, ValueError, KeyError, RuntimeError, ImportError, SafetensorError) as error:
+        except (*BAD_CHECKPOINT, SafetensorError) as error:
             raise PipelineError(f"{checkpoint.source}: the model does not load: {error}") from None
     _check_filled(checkpoint.source, report)
     return wrap_model(body if device == SPLIT else body.to(where), checkpoint.source)
@@ -179,6 +183,7 @@ def wrap_model(body: Any, source: str) -> LoadedModel:
     body.eval()
     for config in (body.config, body.config.get_text_config()):
         config.use_cache = False  # no text is continued, so keys and values need not be kept
+    check_embeddings(body, source)
     layers = find_attention(body, source)
     return LoadedModel(body, layers, layers[0].d_model, body.config.model_type)
 

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from pipeline.attention import AttentionLayer
+from pipeline.errors import PipelineError
 from pipeline.forward import is_linear, stream_in, stream_out
 from pipeline.layout import Shapes, row_width, split_rows, streams_entering, streams_leaving
 from pipeline.models import LoadedModel
@@ -69,7 +70,13 @@ class Reader:
 
         Raises:
             Stop: If this was the last array wanted.
+            PipelineError: If the positions are not those of the tokens, as they were when the model was loaded.
         """
+        if hidden.shape[:2] != (len(self._ids), self._ids.shape[1] + shift):
+            raise PipelineError(
+                f"{name}: {tuple(hidden.shape)} holds no place for each of {self._ids.shape[1]} tokens of "
+                f"{len(self._ids)} texts, so the one to read is not known; drop texts that are this long"
+            )
         slot = self._slots[name]
         slot.copy_(self._taken(hidden, shift).view(slot.shape))
         self.missing.discard(name)
