@@ -14,7 +14,7 @@ Rows = NDArray[np.float32]
 Ints = NDArray[np.int64]
 Shapes = Mapping[str, tuple[int, ...]]
 LARGEST = float(np.finfo(np.float16).max)
-BLOCK = 128  # rows in double precision at once
+BLOCK = 2**20  # numbers in double precision at once
 ROUNDING = 0.01  # of a number's spread over the examples, by which float16 may round it off
 
 
@@ -27,8 +27,9 @@ class Ranges:
 
     def add(self, rows: Rows) -> None:
         """Count in the rows of one shard, (n_examples, width) float32."""
-        for start in range(0, len(rows), BLOCK):
-            self._add(rows[start : start + BLOCK])
+        block = max(1, BLOCK // rows.shape[1])
+        for start in range(0, len(rows), block):
+            self._add(rows[start : start + block])
 
     def _add(self, rows: Rows) -> None:
         exact = rows.astype(np.float64)

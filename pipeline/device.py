@@ -37,8 +37,10 @@ def choose_dtype(precision: str, device: torch.device) -> torch.dtype:
     Raises:
         PipelineError: If the precision is none of these.
     """
-    if precision == "auto":
-        precision = "bf16-true" if device.type == "cuda" else "32-true"
+    if precision == "auto" and device.type == "cuda":
+        precision = "bf16-true" if torch.cuda.is_bf16_supported() else "16-true"
+    elif precision == "auto":
+        precision = "32-true"
     if precision not in DTYPES:
         raise PipelineError(f"precision: {precision!r} is not one of auto, {', '.join(DTYPES)}")
     return DTYPES[precision]

@@ -29,7 +29,7 @@ from pipeline.recomposition import check_batching, check_recomposition
 from pipeline.store import finish_store
 from pipeline.work import Rows, discard_work, has_shard, prepare_work, read_shard, shard_path
 
-SHARD_BYTES = 32 * 2**20  # activations held in memory, and lost at most when a run is killed
+SHARD_BYTES = 2**30  # of activations in one shard at most, two of which are in memory
 
 
 @dataclass(frozen=True)

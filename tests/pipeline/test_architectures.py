@@ -1,4 +1,4 @@
-"""Every text model type of the installed transformers: its heads are found and proved, or it is refused with a reason."""
+"""Every text model type of the installed transformers: its heads are found and proved, or it is refused by name."""
 
 import importlib.util
 import re
