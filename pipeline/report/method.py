@@ -17,7 +17,7 @@ def method_facts(atlas: Atlas) -> list[tuple[str, str]]:
     names = ("examples", "extract", "probe", "taxonomy")
     examples, extract, probe, taxonomy = (atlas.params.get(name) or {} for name in names)
     facts = [
-        ("What is probed", _PROBED),
+        ("What is probed", f"{_PROBED} {_stored(atlas)}"),
         ("Folds", _folds(examples)),
         ("Probe", _probe(probe)),
         *_baselines(extract, probe),
@@ -49,6 +49,15 @@ _INFORMATION = (
     "Bits: entropy of the held-out labels minus held-out cross-entropy of the probe. Below 0, the probe is worse than "
     "knowing the class shares."
 )
+
+
+def _stored(atlas: Atlas) -> str:
+    blocks = [summary.get("extraction", {}) for model in atlas.models for summary in model.summaries.values()]
+    computed = " and ".join(sorted({str(block.get("precision", NOT_SET)) for block in blocks}))
+    return (
+        f"Models ran in {computed}. Activations are stored as float16, except arrays in which that would round off "
+        "more than a hundredth of a number's spread over the examples: they are float32."
+    )
 
 
 def _folds(examples: Mapping[str, Any]) -> str:

@@ -28,7 +28,7 @@ SUMMARY_KEYS = (
     "control", "unconverged", "unconverged_baselines", "warnings", "extraction",
 )  # fmt: skip
 TAXONOMY_KEYS = ("rungs", "phases")
-IDENTITY = ("source", "revision", "weights_sha256")  # of a model: what may not differ between its cells
+IDENTITY = ("source", "revision", "weights_sha256", "precision")  # of a model: what may not differ between its cells
 
 
 @dataclass(frozen=True)

@@ -255,7 +255,8 @@ def _summary(
         control_recurs=recurring(cell.rows["control_key"].tolist(), cell.folds) if len(controls) else None,
         control_refused=refused,
     )
-    extraction = ("source", "revision", "weights_sha256", "model_type", "n_layers", "n_heads", "d_head", "d_model")
+    shapes = ("n_layers", "layers", "attention", "n_heads", "d_head", "d_model")
+    extraction = ("source", "revision", "weights_sha256", "model_type", "precision", *shapes)
     return {
         **{name: cell.manifest[name] for name in ("model", "dataset")},
         **{name: cell.card[name] for name in ("feature", "family")},

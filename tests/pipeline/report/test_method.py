@@ -26,13 +26,17 @@ def method_of(**probe: Any) -> dict[str, str]:
         "c": ("mixed", "examples"),
         "d": ("constant", "names"),
     }
-    summaries = {name: {"null": dict(zip(("design", "exchange"), null, strict=True))} for name, null in nulls.items()}
+    summaries: dict[str, Any] = {
+        name: {"null": dict(zip(("design", "exchange"), null, strict=True)), "extraction": {"precision": "bfloat16"}}
+        for name, null in nulls.items()
+    }
     model = ModelResults("m", pd.DataFrame(), summaries, pd.DataFrame(), pd.DataFrame(), {})
     return dict(method_facts(Atlas(params, {}, (model,))))
 
 
 def test_the_method_states_the_numbers_of_the_run() -> None:
     facts = method_of(confidence=0.9)
+    assert "Models ran in bfloat16." in facts["What is probed"]
     assert "the mean of 3 draws, seed 5" in facts["Control task"]
     assert "weights from seed 7" in facts["Untrained model"]
     assert "one of 0.01, 1, chosen by log-loss" in facts["Probe"]
