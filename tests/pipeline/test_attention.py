@@ -55,13 +55,10 @@ def test_a_model_whose_heads_cannot_be_told_is_refused(
         wrap_model(body_of(model_type, settings), "mine")
 
 
-def test_models_with_one_set_of_weights_and_with_two_stacks_have_all_their_heads(body_of: Callable[..., Any]) -> None:
-    albert = wrap_model(body_of("albert", SMALL | {"embedding_size": 16}), "mine")
-    t5 = {"d_model": 32, "num_layers": 2, "num_heads": 4, "vocab_size": 64, "d_kv": 8, "d_ff": 48}
-    for model, count in ((albert, 2), (wrap_model(body_of("t5", t5), "mine"), 6)):
-        assert [(layer.layer, layer.n_heads, layer.d_head) for layer in model.layers] == [
-            (number, 4, 8) for number in range(count)
-        ]
+def test_models_with_shared_weights_or_two_stacks_have_all_their_heads(model_of: Callable[[str], LoadedModel]) -> None:
+    for slug, count in (("albert", 2), ("t5", 6), ("bart", 6)):
+        heads = [(layer.layer, layer.n_heads, layer.d_head) for layer in model_of(slug).layers]
+        assert heads == [(number, 4, 8) for number in range(count)]
 
 
 def test_a_projection_of_an_unknown_kind_is_refused(body_of: Callable[..., Any]) -> None:
