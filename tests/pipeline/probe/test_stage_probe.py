@@ -113,9 +113,8 @@ def test_layers_go_by_their_own_numbers_and_nothing_else_changes(project: Any) -
     heads = project.heads()
     assert heads["layer"].tolist() == [3] * 4 + [7] * 4
     assert heads["attention"].tolist() == ["decoder"] * 4 + ["cross"] * 4
-    pd.testing.assert_frame_equal(
-        heads.drop(columns=["layer", "attention"]), before.drop(columns=["layer", "attention"])
-    )
+    named = ["layer", "attention"]
+    pd.testing.assert_frame_equal(heads.drop(columns=named), before.drop(columns=named))
     assert set(load_file(project.out / "probes.safetensors")) == {
         re.sub("L0[01]", lambda found: numbers[found[0]], name) for name in probes
     }
