@@ -275,7 +275,7 @@ def _write(folder: Path, cell: Inputs, probed: Probed, table: pd.DataFrame, summ
     write_predictions(folder / "predictions.parquet", ids, labels, cell.folds, names, probed.log_proba)
     tensors = {
         f"L{number:02d}.{name}": getattr(layer, name).float().contiguous().numpy()
-        for number, layer in enumerate(probed.layers)
+        for number, layer in zip(cell.manifest["layers"], probed.layers, strict=True)
         for name in ("coef", "intercept", "mean", "scale", "strength")
     }
     # One metadata key: with more, their order in the file would change from run to run.

@@ -25,7 +25,7 @@ OPT = SIZES | {"ffn_dim": 48, "word_embed_proj_dim": 32}
 LOW_RANK = {"q_lora_rank": 8, "kv_lora_rank": 8, "qk_rope_head_dim": 4, "qk_nope_head_dim": 4, "v_head_dim": 6}
 RELATIVE = {"relative_attention": True, "pos_att_type": ["p2c", "c2p"]}
 
-# slug -> model_type, config: 2 layers of 4 query heads each, and a case of every way to project that the table names
+# slug -> model_type, config: one stack of 2 layers of 4 query heads each, and every way to project that is common
 TINY: dict[str, tuple[str, dict[str, Any]]] = {
     "gpt2": ("gpt2", GPT),
     "gptj": ("gptj", GPT | {"rotary_dim": 4}),
@@ -62,6 +62,18 @@ TINY: dict[str, tuple[str, dict[str, Any]]] = {
     "modernbert": ("modernbert", SIZES | {"local_attention": 4, "global_attn_every_n_layers": 2}),
 }
 
+T5 = SPECIAL | {"d_model": 32, "num_layers": 2, "num_heads": 4, "d_kv": 8, "d_ff": 48, "decoder_start_token_id": 0}
+BART = SPECIAL | {"d_model": 32, "decoder_start_token_id": 2, "max_position_embeddings": 32}
+BART |= {f"{stack}_{name}": size for stack in ("encoder", "decoder") for name, size in (("layers", 2), ("ffn_dim", 48))}
+BART |= {"encoder_attention_heads": 4, "decoder_attention_heads": 4}
+
+# and models of other shapes: layers that share their weights, an encoder with a decoder
+OTHERS: dict[str, tuple[str, dict[str, Any]]] = {
+    "albert": ("albert", SIZES | {"embedding_size": 24}),
+    "t5": ("t5", T5),
+    "bart": ("bart", BART),
+}
+
 LETTERS = "abcdefghijklmnopqrstuvwxyz"
 WORDS = ("cat", "the", "##s", "##ing", "run", "un")
 
@@ -88,10 +100,10 @@ def build_body(model_type: str, settings: dict[str, Any], noise: float = 0.3, **
 
 @pytest.fixture(scope="session")
 def body_of() -> Callable[..., Any]:
-    """Return a new tiny transformers model by its slug in TINY, or by model type and settings."""
+    """Return a new tiny transformers model by its slug in TINY or OTHERS, or by model type and settings."""
 
     def build(name: str, settings: dict[str, Any] | None = None, **options: Any) -> Any:
-        model_type, own = (name, settings) if settings is not None else TINY[name]
+        model_type, own = (name, settings) if settings is not None else (TINY | OTHERS)[name]
         return build_body(model_type, own, **options)
 
     return build

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from pipeline.device import choose_device
+from pipeline.device import choose_device, choose_dtype
 from pipeline.errors import PipelineError
 
 
@@ -41,3 +41,24 @@ def test_a_device_that_is_not_there_is_refused(asked: str, count: int) -> None:
 def test_a_malformed_device_is_refused(asked: str) -> None:
     with pytest.raises(PipelineError, match=f"device: '{asked}' is not one of auto, cpu, cuda, cuda:N"):
         choose_device(asked)
+
+
+@pytest.mark.parametrize(
+    ("precision", "device", "dtype"),
+    [
+        ("auto", "cpu", torch.float32),
+        ("auto", "cuda:1", torch.bfloat16),
+        *(("32-true", device, torch.float32) for device in ("cpu", "cuda")),
+        *(("bf16-true", device, torch.bfloat16) for device in ("cpu", "cuda")),
+        *(("16-true", device, torch.float16) for device in ("cpu", "cuda")),
+    ],
+)
+def test_a_precision_is_what_it_says_and_auto_halves_on_a_gpu(precision: str, device: str, dtype: torch.dtype) -> None:
+    assert choose_dtype(precision, torch.device(device)) == dtype
+
+
+@pytest.mark.parametrize("precision", ["32", "bf16-mixed", "", "AUTO", "float32"])
+def test_an_unknown_precision_is_refused(precision: str) -> None:
+    message = f"precision: '{precision}' is not one of auto, 32-true, bf16-true, 16-true"
+    with pytest.raises(PipelineError, match=f"^{message}$"):
+        choose_dtype(precision, torch.device("cpu"))

@@ -8,8 +8,10 @@ import pytest
 import torch
 from torch import Tensor
 
-from pipeline.heads import NotFiniteError, array_shapes, capture
+from pipeline.heads import NotFiniteError, capture
+from pipeline.layout import array_shapes, row_width, split_rows
 from pipeline.models import LoadedModel, wrap_model
+from pipeline.reader import Batch
 
 Tiny = tuple[str, LoadedModel]
 TEXTS = [[3, 14, 15, 9, 2], [6, 5, 3], [5, 8, 9, 7, 9, 3, 2, 3, 8, 4, 6]]
@@ -24,8 +26,13 @@ FINAL_NORM = {
 }
 
 
+def _batch(ids: Sequence[Sequence[int]], first: list[int], last: list[int]) -> Batch:
+    """Texts that one example each reads."""
+    return Batch(ids, torch.arange(len(ids)), torch.tensor(first), torch.tensor(last))
+
+
 def _at(model: LoadedModel, ids: Sequence[Sequence[int]], first: list[int], last: list[int]) -> dict[str, Tensor]:
-    return capture(model, ids, torch.tensor(first), torch.tensor(last))
+    return split_rows(capture(model, _batch(ids, first, last)), array_shapes(model))
 
 
 def _ends(ids: Sequence[Sequence[int]]) -> list[int]:
@@ -113,9 +120,15 @@ def test_z_is_attention_recomputed_from_the_weights(
 
 def test_shapes_are_as_announced_and_float32(tiny: Tiny) -> None:
     _, model = tiny
-    arrays = _at(model, TEXTS, _ends(TEXTS), _ends(TEXTS))
-    assert {name: tuple(array.shape) for name, array in arrays.items()} == array_shapes(model, len(TEXTS))
-    assert {array.dtype for array in arrays.values()} == {torch.float32}
+    shapes = array_shapes(model)
+    rows = capture(model, _batch(TEXTS, _ends(TEXTS), _ends(TEXTS)))
+    assert (rows.dtype, rows.device.type, tuple(rows.shape)) == (torch.float32, "cpu", (3, row_width(shapes)))
+    names = ["residual/L00", "z/L00", "residual/L01", "z/L01", "residual/final", "embedding"]
+    assert list(shapes) == names  # in the order of the forward pass
+    arrays = split_rows(rows, shapes)
+    assert {name: tuple(array.shape) for name, array in arrays.items()} == {
+        name: (3, *shape) for name, shape in shapes.items()
+    }
 
 
 def test_nothing_depends_on_the_batch(tiny: Tiny) -> None:
@@ -204,11 +217,14 @@ def test_hooks_are_gone_after_an_error(model_of: Callable[[str], LoadedModel]) -
 
 def test_of_an_untrained_twin_z_alone_is_kept_under_other_names(tiny: Tiny) -> None:
     _, model = tiny
-    read = torch.tensor(_ends(TEXTS))
-    whole = capture(model, TEXTS, read, read)
-    arrays = capture(model, TEXTS, read, read, untrained=True)
-    assert {name: tuple(array.shape) for name, array in arrays.items()} == array_shapes(model, 3, untrained=True)
+    batch, shapes = _batch(TEXTS, _ends(TEXTS), _ends(TEXTS)), array_shapes(model, untrained=True)
+    whole = split_rows(capture(model, batch), array_shapes(model))
+    rows = capture(model, batch, untrained=True)
+    assert tuple(rows.shape) == (3, row_width(shapes))
+    arrays = split_rows(rows, shapes)
     assert list(arrays) == ["untrained/L00", "untrained/L01"]
+    heads = [(layer.n_heads, layer.d_head) for layer in model.layers]
+    assert [tuple(array.shape[1:]) for array in arrays.values()] == heads
     assert all(torch.equal(arrays[f"untrained/L0{layer}"], whole[f"z/L0{layer}"]) for layer in range(2))
     assert not {name for name in whole if name.startswith("untrained")}
 
@@ -228,7 +244,7 @@ def test_activations_that_are_not_finite_are_refused_by_layer_and_head(
     with pytest.raises(NotFiniteError, match=f"^{place}, row 0 of the batch: {NOT_FINITE}"):
         _at(model, TEXTS, _ends(TEXTS), _ends(TEXTS))
     with pytest.raises(NotFiniteError, match=f"^untrained twin, {place}, row 0 of the batch: .*another `extract.seed`"):
-        capture(model, TEXTS, torch.tensor([0] * 3), torch.tensor([0] * 3), untrained=True)
+        capture(model, _batch(TEXTS, [0] * 3, [0] * 3), untrained=True)
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""The heads that are found, what is refused, and the loading of a saved folder."""
+"""The heads of every tiny model, and the loading of a saved folder."""
 
 import json
 import shutil
@@ -16,21 +16,20 @@ from transformers.utils import logging
 from pipeline.checkpoint import Checkpoint, ModelEntry, find_checkpoint
 from pipeline.errors import PipelineError
 from pipeline.heads import capture
+from pipeline.layout import array_shapes, split_rows
 from pipeline.models import (
     OFFSET_POSITIONS,
-    OUTPUT_PROJECTIONS,
     LoadedModel,
     context_length,
     load_config,
     load_model,
     load_tokenizer,
-    wrap_model,
 )
+from pipeline.reader import Batch
 
 Tiny = tuple[str, LoadedModel]
 STORIES = Path(__file__).parents[2].parent / "shared" / "models" / "stories260K"
 D_HEAD = {"llama": 12, "mistral": 12, "qwen3": 12, "gemma2": 12, "gemma3": 12, "deepseek": 6}  # 8 in all others
-SMALL = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 4, "intermediate_size": 48, "vocab_size": 64}
 
 
 def _checkpoint(folder: Path) -> Checkpoint:
@@ -53,6 +52,12 @@ def records() -> Iterator[list[LogRecord]]:
     logging.remove_handler(handler)
 
 
+def _config(model_type: str = "bert", *, is_encoder_decoder: bool = False, **limits: int | None) -> SimpleNamespace:
+    config = SimpleNamespace(model_type=model_type, is_encoder_decoder=is_encoder_decoder, **limits)
+    config.get_text_config = lambda: config
+    return config
+
+
 def _edit_config(folder: Path, **changes: Any) -> None:
     path = folder / "config.json"
     path.write_text(json.dumps(json.loads(path.read_text()) | changes))
@@ -71,48 +76,6 @@ def test_layers_are_in_order_and_blocks_hold_their_projection(tiny: Tiny) -> Non
         assert [part for part in layer.name.split(".") if part.isdigit()] == [str(number)]
         assert any(module is layer.projection for module in layer.block.modules())
     assert model.layers[0].block is not model.layers[1].block
-
-
-def test_every_row_of_the_table_is_tried_on_a_tiny_model(request: pytest.FixtureRequest) -> None:
-    model_of = request.getfixturevalue("model_of")
-    slugs = ("llama", "opt", "phi", "bloom", "gpt_neox", "bert", "distilbert", "gpt2", "gptj", "gpt_neo", "modernbert")
-    names = [f".{model_of(slug).layers[0].name}" for slug in slugs]
-    assert [suffix for suffix in OUTPUT_PROJECTIONS if not any(name.endswith(f".{suffix}") for name in names)] == []
-
-
-@pytest.mark.parametrize(
-    ("model_type", "settings", "message"),
-    [
-        (
-            "t5",
-            {"d_model": 32, "num_layers": 2, "num_heads": 4, "vocab_size": 64, "d_kv": 8, "d_ff": 48},
-            "t5 is an enc",
-        ),
-        ("albert", SMALL | {"embedding_size": 16}, r"found 1 .* the config names 2; .*shared or missing"),
-        ("mamba", {"hidden_size": 32, "num_hidden_layers": 2, "vocab_size": 64}, r"found 0 .* the config names 2"),
-        # Half of what its projection reads are convolutions: the sum over "heads" would still come out right.
-        ("convbert", SMALL, r"encoder\.layer\.0\.attention\.output\.dense belongs to 2 heads, the config names 4"),
-    ],
-)
-def test_a_model_whose_heads_cannot_be_told_is_refused(
-    body_of: Callable[..., Any], model_type: str, settings: dict[str, Any], message: str
-) -> None:
-    with pytest.raises(PipelineError, match=f"^mine: .*{message}"):
-        wrap_model(body_of(model_type, settings), "mine")
-
-
-def test_a_projection_of_an_unknown_kind_is_refused(body_of: Callable[..., Any]) -> None:
-    body = body_of("bert")
-    body.encoder.layer[1].attention.output.dense = torch.nn.Bilinear(32, 32, 32)
-    with pytest.raises(PipelineError, match=r"encoder\.layer\.1\.attention\.output\.dense is a Bilinear; only Linear"):
-        wrap_model(body, "mine")
-
-
-def test_a_width_that_heads_do_not_divide_is_refused(body_of: Callable[..., Any]) -> None:
-    body = body_of("gpt2")
-    body.h[0].attn.c_proj.weight = torch.nn.Parameter(torch.zeros(30, 32))
-    with pytest.raises(PipelineError, match=r"h\.0\.attn\.c_proj reads 30 numbers, not a multiple of 4 heads"):
-        wrap_model(body, "mine")
 
 
 @pytest.mark.parametrize(("slug", "auto"), [("llama", AutoModelForCausalLM), ("bert", AutoModelForMaskedLM)])
@@ -224,12 +187,24 @@ def test_a_damaged_tokenizer_is_refused(folder: Path) -> None:
 def test_the_context_is_the_smaller_stated_limit(
     positions: int | None, limit: int | None, expected: int | None
 ) -> None:
-    config = SimpleNamespace(model_type="bert", max_position_embeddings=positions)
+    config = _config(max_position_embeddings=positions)
     assert context_length(config, SimpleNamespace(model_max_length=limit)) == expected
 
 
+def test_a_decoder_beside_an_encoder_has_room_for_its_start_token() -> None:
+    config = _config(is_encoder_decoder=True, max_position_embeddings=64)
+    assert context_length(config, SimpleNamespace()) == 63
+    assert context_length(config, SimpleNamespace(model_max_length=50)) == 50
+
+
+def test_the_limit_of_a_text_model_within_a_model_counts() -> None:
+    config = _config(max_position_embeddings=9)
+    config.get_text_config = lambda: _config(max_position_embeddings=64)
+    assert context_length(config, SimpleNamespace()) == 64
+
+
 def test_a_config_without_positions_states_no_limit() -> None:
-    assert context_length(SimpleNamespace(model_type="bloom"), SimpleNamespace()) is None
+    assert context_length(_config(model_type="bloom"), SimpleNamespace()) is None
 
 
 @pytest.mark.parametrize("slug", ["bert", "roberta", "gpt2", "opt", "electra"])
@@ -240,9 +215,10 @@ def test_a_text_as_long_as_the_context_runs_and_a_longer_one_does_not(
     context = context_length(model.body.config, SimpleNamespace())
     assert context == (30 if model.model_type in OFFSET_POSITIONS else 32)
     at = torch.tensor([context - 1])
-    assert capture(model, [[5] * context], at, at)["z/L00"].shape == (1, 4, 8)
+    rows = capture(model, Batch([[5] * context], torch.tensor([0]), at, at))
+    assert split_rows(rows, array_shapes(model))["z/L00"].shape == (1, 4, 8)
     with pytest.raises((IndexError, RuntimeError)):  # the table of positions ends: without the limit, a stage would too
-        capture(model, [[5] * (context + 1)], at, at)
+        capture(model, Batch([[5] * (context + 1)], torch.tensor([0]), at, at))
 
 
 def test_the_default_model_loads_with_its_heads() -> None:

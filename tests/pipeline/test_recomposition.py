@@ -2,6 +2,7 @@
 
 import copy
 from collections.abc import Callable
+from contextlib import nullcontext
 from typing import Any
 
 import pytest
@@ -9,8 +10,9 @@ import torch
 from torch import Tensor, nn
 
 from pipeline import recomposition
+from pipeline.attention import AttentionLayer
 from pipeline.errors import PipelineError
-from pipeline.models import AttentionLayer, LoadedModel, wrap_model
+from pipeline.models import LoadedModel, wrap_model
 from pipeline.recomposition import check_recomposition, weight_by_head
 
 Tiny = tuple[str, LoadedModel]
@@ -64,31 +66,62 @@ def test_w_o_is_split_by_head(model_of: Callable[[str], LoadedModel]) -> None:
         torch.testing.assert_close(z[2] @ weight_by_head(layer)[2], expected, rtol=0, atol=1e-5)
 
 
-def test_a_projection_that_runs_twice_is_caught(broken: Callable[[str], LoadedModel]) -> None:
-    model = broken("bert")
+class _Tamper:
+    """A hook that changes the output of one call, 1-based, and counts them."""
+
+    def __init__(self, call: int) -> None:
+        self.call, self.count = call, 0
+
+    def __call__(self, _module: nn.Module, _args: object, output: Tensor) -> Tensor:
+        self.count += 1
+        return torch.relu(output) if self.count == self.call else output
+
+
+@pytest.mark.parametrize(("call", "caught"), [(1, True), (2, False), (3, False)])  # the second is no attention's
+def test_of_a_projection_that_runs_more_often_its_own_call_is_judged(
+    call: int, caught: bool, broken: Callable[[str], LoadedModel]
+) -> None:
+    model, tamper = broken("bert"), _Tamper(call)
     dense = model.layers[1].projection
+    dense.register_forward_hook(tamper)
     model.body.pooler.register_forward_pre_hook(lambda _module, args: _run(dense, args))
-    with pytest.raises(PipelineError, match=r"layer 1 .* ran 2 times in one forward pass, expected once"):
+    with pytest.raises(PipelineError, match=r"^mine: layer 1 \(.*\): z does not") if caught else nullcontext():
         check_recomposition(model, "mine")
+    assert tamper.count == 2
 
 
 def _run(dense: nn.Module, args: tuple[Tensor, ...]) -> None:
     dense(args[0])
 
 
-def test_a_projection_that_never_runs_is_caught(broken: Callable[[str], LoadedModel]) -> None:
-    model = broken("gpt2")
-    model.body.h[1].forward = lambda hidden_states, *_args, **_kwargs: hidden_states
-    with pytest.raises(PipelineError, match=r"layer 1 \(h\.1\.attn\.c_proj\): .* ran 0 times"):
+@pytest.mark.parametrize("layer", [0, 1])
+def test_weights_that_layers_share_are_checked_at_every_call(layer: int, broken: Callable[[str], LoadedModel]) -> None:
+    model = broken("albert")
+    check_recomposition(model, "albert")
+    model.layers[0].projection.register_forward_hook(_Tamper(layer + 1))
+    with pytest.raises(PipelineError, match=rf"^mine: layer {layer} \(.*\): z does not recompose"):
         check_recomposition(model, "mine")
 
 
-def test_a_projection_of_another_shape_than_the_heads_is_caught(model_of: Callable[[str], LoadedModel]) -> None:
-    model = model_of("llama")
-    first, second = model.layers
-    narrow = AttentionLayer(second.name, second.projection, second.block, second.n_heads, second.d_head - 1)
-    with pytest.raises(PipelineError, match=r"layer 1 .* reads \(2, 4, 48\), not \(batch, pos, heads x d_head\)"):
-        check_recomposition(LoadedModel(model.body, (first, narrow), 32, "llama"), "mine")
+def test_a_call_that_is_left_out_is_caught(broken: Callable[[str], LoadedModel]) -> None:
+    model = broken("albert")
+    group, calls = model.body.encoder.albert_layer_groups[0], [0]
+    whole = group.forward
+
+    def once(hidden_states: Tensor, *args: Any, **kwargs: Any) -> Any:
+        calls[0] += 1
+        return whole(hidden_states, *args, **kwargs) if calls[0] == 1 else hidden_states
+
+    group.forward = once
+    with pytest.raises(PipelineError, match=r"layer 1 \(.*\): the output projection ran 1 times, its call 1 is wanted"):
+        check_recomposition(model, "mine")
+
+
+def test_a_projection_that_never_runs_is_caught(broken: Callable[[str], LoadedModel]) -> None:
+    model = broken("gpt2")
+    model.body.h[1].forward = lambda hidden_states, *_args, **_kwargs: hidden_states
+    with pytest.raises(PipelineError, match=r"layer 1 \(h\.1\.attn\.c_proj\): .* ran 0 times, its call 0 is wanted"):
+        check_recomposition(model, "mine")
 
 
 @pytest.mark.parametrize(

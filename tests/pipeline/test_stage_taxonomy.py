@@ -25,7 +25,7 @@ FAMILY = {"number": "syntactic", "sentiment": "semantic", "truth": "truth"}
 PLACES = [(0, 0), (0, 1), (1, 0), (1, 1)]
 PASSING = {"number": {(0, 1): 0.7}, "sentiment": {(0, 1): 0.9, (1, 1): 0.8}, "truth": {}}
 HEAD_COLUMNS = """
-    model layer head name label family phase features rung rung_name specialisation stability
+    model layer head name label family phase features rung rung_name specialisation stability attention
 """
 ASSIGNMENT_COLUMNS = """
     model layer head name feature dataset family phase cell rung accuracy accuracy_low accuracy_high majority margin
@@ -51,6 +51,7 @@ def write_cell(dataset: str, family: str = "") -> None:
     accuracy = np.array([PASSING[dataset].get(place, 0.5) for place in PLACES])
     shared = {"model": "tiny", "dataset": dataset, "feature": dataset, "family": family or FAMILY[dataset]}
     scores = {"accuracy": accuracy, "accuracy_low": accuracy - 0.05, "accuracy_high": accuracy + 0.05}
+    scores["attention"] = np.array(["encoder", "encoder", "cross", "cross"])
     scores["p_value"] = np.where(accuracy > 0.5, 0.01, 0.7)
     scores |= dict.fromkeys(EVIDENCE, np.where(accuracy > 0.85, 0.1, -0.1))  # sentiment in L0H1 stands out
     (CELLS / dataset).mkdir(parents=True, exist_ok=True)
@@ -95,6 +96,7 @@ def test_heads_has_one_row_a_head(project: Path) -> None:
     mixture = 1 + (np.log(1 / 3) / 3 + np.log(2 / 3) * 2 / 3) / np.log(3)
     assert heads["specialisation"].tolist() == ["", f"{mixture:.6f}", "", "1.000000"]
     assert set(heads["stability"]) == {""}  # not measured
+    assert heads["attention"].tolist() == ["encoder", "encoder", "cross", "cross"]
 
 
 def test_assignments_has_one_row_a_head_and_dataset_that_passed(project: Path) -> None:

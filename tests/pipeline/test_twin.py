@@ -9,10 +9,13 @@ import pytest
 import torch
 from transformers import AutoConfig
 
+from pipeline.attention import AttentionLayer
 from pipeline.checkpoint import Checkpoint, ModelEntry, find_checkpoint
 from pipeline.errors import PipelineError
 from pipeline.heads import capture
+from pipeline.layout import array_shapes, split_rows
 from pipeline.models import LoadedModel, build_twin, load_config, load_model
+from pipeline.reader import Batch
 from pipeline.recomposition import check_recomposition
 
 Tiny = tuple[str, LoadedModel]
@@ -35,6 +38,11 @@ def _start(body: Any, seed: int) -> Any:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         return type(body)(copy.deepcopy(body.config))
+
+
+def _told(layer: AttentionLayer) -> dict[str, Any]:
+    """What is known of a layer, apart from the modules themselves."""
+    return {name: value for name, value in vars(layer).items() if name not in ("projection", "block")}
 
 
 def _is_constant(weight: torch.Tensor) -> bool:
@@ -64,7 +72,7 @@ def _off_scale(body: Any, fresh: Any) -> list[str]:
 def test_the_twin_has_the_class_and_the_heads_of_the_model(tiny: Tiny) -> None:
     _, model = tiny
     twin = build_twin(model.body.config, "mine", 0, "cpu")
-    heads = [[(layer.name, layer.n_heads, layer.d_head) for layer in each.layers] for each in (twin, model)]
+    heads = [[_told(layer) for layer in each.layers] for each in (twin, model)]
     assert heads[0] == heads[1]
     assert (twin.d_model, twin.model_type, type(twin.body)) == (model.d_model, model.model_type, type(model.body))
     assert twin.body.config._attn_implementation == model.body.config._attn_implementation
@@ -142,13 +150,15 @@ def test_half_precision_weights_have_a_twin_in_float32(tmp_path: Path, body_of: 
 
 def test_z_of_the_twin_is_another(tiny: Tiny) -> None:
     _, model = tiny
-    at, ids = torch.tensor([2, 2]), [[3, 14, 15], [9, 2, 6]]
-    twins = [capture(build_twin(model.body.config, "mine", seed, "cpu"), ids, at, at) for seed in (0, 0, 1)]
+    at = torch.tensor([2, 2])
+    batch = Batch([[3, 14, 15], [9, 2, 6]], torch.arange(2), at, at)
+    twins = [build_twin(model.body.config, "mine", seed, "cpu") for seed in (0, 0, 1)]
+    trained, *arrays = (split_rows(capture(each, batch), array_shapes(each)) for each in (model, *twins))
     for name in ("z/L00", "z/L01"):
-        one, same, other = (arrays[name] for arrays in twins)
+        one, same, other = (each[name] for each in arrays)
         assert torch.equal(one, same)
         assert not torch.isclose(one, other).all(-1).any()
-        assert not torch.isclose(one, capture(model, ids, at, at)[name]).all(-1).any()
+        assert not torch.isclose(one, trained[name]).all(-1).any()
         assert not torch.isclose(one[0], one[1]).all(-1).any()  # untrained as it is, it still reads the text
 
 
@@ -163,6 +173,17 @@ def test_the_default_model_has_a_twin() -> None:
 def test_what_has_no_twin_is_refused(model_of: Callable[[str], LoadedModel]) -> None:
     with pytest.raises(PipelineError, match="device: 'gpu' is not one of auto, cpu, cuda, cuda:N"):
         build_twin(model_of("bert").body.config, "mine", 0, "gpu")
-    t5 = AutoConfig.for_model("t5", d_model=32, num_layers=2, num_heads=4, vocab_size=64, d_kv=8, d_ff=48)
-    with pytest.raises(PipelineError, match=r"^mine: t5 is an encoder-decoder"):
-        build_twin(t5, "mine", 0, "cpu")
+    mamba = AutoConfig.for_model("mamba", hidden_size=32, num_hidden_layers=2, vocab_size=64)
+    with pytest.raises(PipelineError, match=r"^mine: mamba shows no attention over \(batch, heads, queries, keys\)"):
+        build_twin(mamba, "mine", 0, "cpu")
+
+
+@pytest.mark.parametrize("slug", ["albert", "t5", "bart"])
+def test_models_with_shared_weights_or_two_stacks_have_a_twin(
+    slug: str, model_of: Callable[[str], LoadedModel]
+) -> None:
+    model = model_of(slug)
+    twin = build_twin(model.body.config, "mine", 0, "cpu")
+    assert [_told(layer) for layer in twin.layers] == [_told(layer) for layer in model.layers]
+    assert _off_scale(twin.body, _start(model.body, seed=1)) == []
+    check_recomposition(twin, "mine")

@@ -16,7 +16,7 @@ import yaml
 
 from pipeline.jsonfile import write_json
 from pipeline.stages.probe import main
-from pipeline.store import create_arrays, finish_store, residual_name, untrained_name, z_name
+from pipeline.store import finish_store, residual_name, untrained_name, z_name
 
 N, LAYERS, HEADS, WIDTH, FOLDS = 240, 2, 4, 6, 5
 STORE, OUT = Path("data/activations/tiny/toy"), Path("results/probes/tiny/toy")
@@ -37,7 +37,10 @@ PROBE = {
 MANIFEST = {
     **{"model": "tiny", "dataset": "toy", "source": "somewhere/tiny", "revision": "r1", "weights_sha256": "00"},
     **{"model_type": "gpt2", "n_layers": LAYERS, "n_heads": [HEADS] * LAYERS, "d_head": [WIDTH] * LAYERS},
-    **{"d_model": HEADS * WIDTH, "dtype": "float32", "readout": "last", "untrained_seed": 0, "dropped_too_long": []},
+    **{"d_model": HEADS * WIDTH, "layers": list(range(LAYERS)), "attention": ["self"] * LAYERS},
+    **{"entering": ["residual/L00", "residual/L01"], "leaving": ["residual/L01", "residual/final"]},
+    **{"precision": "float32", "dtype": "float16", "float32": [], "readout": "last", "untrained_seed": 0},
+    "dropped_too_long": [],
 }
 
 
@@ -46,16 +49,17 @@ class Project:
 
     out, store, labels, manifest, grid = OUT, STORE, LABELS, MANIFEST, GRID
 
-    def write_store(self, arrays: dict[str, np.ndarray], ids: list[str], dropped: tuple[str, ...] = ()) -> None:
-        """Write the store with its rows in an order of its own."""
+    def write_store(
+        self, arrays: dict[str, np.ndarray], ids: list[str], dropped: tuple[str, ...] = (), **changes: Any
+    ) -> None:
+        """Write the store with its rows in an order of its own; `changes` are of the manifest."""
         shutil.rmtree(STORE, ignore_errors=True)
         order = np.random.default_rng(1).permutation(len(ids))
-        files = create_arrays(STORE, {name: array.shape for name, array in arrays.items()})
         for name, array in arrays.items():
-            files[name][:] = array[order]
-            files[name].flush()
+            (STORE / name).parent.mkdir(parents=True, exist_ok=True)
+            np.save(STORE / f"{name}.npy", array[order])
         index = pd.DataFrame({"example_id": [ids[row] for row in order], "position": 3, "n_tokens": 4})
-        finish_store(STORE, index, {**MANIFEST, "dropped_too_long": list(dropped)})
+        finish_store(STORE, index, {**MANIFEST, **changes, "dropped_too_long": list(dropped)})
 
     def write_params(self, **probe: Any) -> None:
         params = {name: {} for name in ("examples", "extract", "report")} | {
@@ -119,9 +123,10 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Project:
 def planted(rng: np.random.Generator) -> dict[str, np.ndarray]:
     number, yes = np.arange(N), np.arange(N) % 2
     arrays = {name(i): rng.normal(size=(N, HEADS, WIDTH)) for i in range(LAYERS) for name in (z_name, untrained_name)}
-    arrays |= {residual_name(i): rng.normal(size=(N, HEADS * WIDTH)) for i in (0, 1, None)}
+    arrays |= {residual_name(i): rng.normal(size=(N, HEADS * WIDTH)) for i in range(LAYERS)}
+    arrays["residual/final"] = rng.normal(size=(N, HEADS * WIDTH))
     arrays["embedding"] = rng.normal(size=(N, 5))
     arrays[z_name(1)][:, 2, 3] += 2 * yes
     arrays[z_name(0)][:, 1] += 6 * rng.normal(size=(9, WIDTH))[number // 2 % 9]
-    arrays[residual_name(None)][:, 0] += 6 * yes
+    arrays["residual/final"][:, 0] += 6 * yes
     return {name: array.astype(np.float32) for name, array in arrays.items()}

@@ -99,6 +99,29 @@ def test_the_summary_says_what_was_probed_and_what_came_out(project: Any) -> Non
     }
 
 
+def test_layers_go_by_their_own_numbers_and_nothing_else_changes(project: Any) -> None:
+    """As in a model where two of eight blocks have attention."""
+    first = project.run()
+    before, probes, ids = project.heads(), load_file(project.out / "probes.safetensors"), sorted(project.stored_ids())
+    assert set(before["attention"]) == {"self"}
+    numbers = {"L00": "L03", "L01": "L07"}
+    arrays = {re.sub("L0[01]", lambda found: numbers[found[0]], name): x for name, x in project.arrays_by_id().items()}
+    arrays["residual/L03_out"] = arrays["residual/L07"]
+    streams = {"entering": ["residual/L03", "residual/L07"], "leaving": ["residual/L03_out", "residual/final"]}
+    project.write_store(arrays, ids, layers=[3, 7], attention=["decoder", "cross"], **streams)
+    assert project.run().keys() == first.keys()
+    heads = project.heads()
+    assert heads["layer"].tolist() == [3] * 4 + [7] * 4
+    assert heads["attention"].tolist() == ["decoder"] * 4 + ["cross"] * 4
+    named = ["layer", "attention"]
+    pd.testing.assert_frame_equal(heads.drop(columns=named), before.drop(columns=named))
+    assert set(load_file(project.out / "probes.safetensors")) == {
+        re.sub("L0[01]", lambda found: numbers[found[0]], name) for name in probes
+    }
+    assert read_predictions(project.out / "predictions.parquet", "L7H2").shape == (N, 2)
+    assert (project.summary()["best"]["layer"], project.summary()["selected"]["heads"]) == (7, ["L7H2"] * 5)
+
+
 def test_predictions_follow_from_the_stored_probes_and_z(project: Any) -> None:
     project.run()
     probes, ids = load_file(project.out / "probes.safetensors"), project.stored_ids()

@@ -46,7 +46,7 @@ def test_each_baseline_is_the_probe_of_its_array(project: Any) -> None:
         assert mine["untrained"].tolist() == accuracies(project, z)
         entering = torch.from_numpy(project.stored(residual_name(layer)))
         assert mine["projection"].tolist() == accuracies(project, projections(entering, HEADS, WIDTH, layer).numpy())
-        leaving = project.stored(residual_name(1 if layer == 0 else None))
+        leaving = project.stored(residual_name(1) if layer == 0 else "residual/final")
         assert set(mine["skyline"]) == set(accuracies(project, leaving[None]))
     assert (heads["skyline"] > 0.95).tolist() == [False] * 4 + [True] * 4  # the label stands in the last stream alone
 

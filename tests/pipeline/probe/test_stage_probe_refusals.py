@@ -51,7 +51,8 @@ def bare(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def write_store(ids: list[str], dropped: tuple[str, ...] = ()) -> None:
     folder = Path("data/activations/tiny/toy")
     folder.mkdir(parents=True, exist_ok=True)
-    manifest = {"model": "tiny", "dataset": "toy", "n_layers": 1, "n_heads": [2], "d_head": [4]}
+    manifest = {"model": "tiny", "dataset": "toy", "n_layers": 1, "n_heads": [2], "d_head": [4], "layers": [0]}
+    manifest |= {"attention": ["self"], "entering": ["residual/L00"], "leaving": ["residual/final"]}
     manifest["dropped_too_long"] = list(dropped)
     finish_store(folder, pd.DataFrame({"example_id": ids, "position": 0, "n_tokens": 1}), manifest)
 

@@ -94,7 +94,7 @@ def _write_cell(root: Path, model: str, dataset: str, rng: np.random.Generator, 
         "auroc": np.clip(accuracy + 0.05, 0, 1), "information_bits": accuracy - chance - 0.02,
         "log_loss": 1.5 - accuracy, "p_value": np.clip(np.exp(-40 * (accuracy - chance)), 1 / 1001, 1), "c": 1.0,
     }  # fmt: skip
-    table = pd.DataFrame(numbers).assign(model=model, dataset=dataset, feature=dataset, family=family)
+    table = pd.DataFrame(numbers).assign(model=model, dataset=dataset, feature=dataset, family=family, attention="self")
     table = _with_baselines(table.assign(codelength=np.nan), rng, control=dataset != REFUSED)
     folder = root / "results/probes" / model / dataset
     folder.mkdir(parents=True)
@@ -191,6 +191,7 @@ def _taxonomy_row(model: str, layer: int, head: int, name: str, won: pd.DataFram
         "family": ";".join(families), "phase": ";".join(phases), "features": ";".join(mine["feature"]),
         "rung": rung, "rung_name": ("not decodable", "decodable", "selective")[rung],
         "specialisation": round(1 / max(1, len(families)), 6) if families else None, "stability": None,
+        "attention": "self",
     }  # fmt: skip
 
 
