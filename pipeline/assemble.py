@@ -39,7 +39,7 @@ class Ranges:
         self.largest = np.maximum(self.largest, np.abs(exact).max(axis=0, initial=0.0))
         self.total += exact.sum(axis=0)
         self.squares += np.square(exact).sum(axis=0)
-        self.rounding += np.square(np.nan_to_num(rounded - exact)).sum(axis=0)
+        self.rounding += np.square(np.nan_to_num(rounded - exact, posinf=0.0, neginf=0.0)).sum(axis=0)
 
     def fits_half(self, columns: slice) -> bool:
         """Return whether float16 holds all of these columns: no overflow, and what differs between examples is kept.

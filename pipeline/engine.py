@@ -119,6 +119,7 @@ class _Plan:
             return has_shard(path, shape)
         except PipelineError as error:
             _say(f"{error}: computed again")
+            path.unlink(missing_ok=True)  # so that it is told once
             return False
 
 

@@ -13,21 +13,27 @@ import pandas as pd
 import pytest
 import torch
 import yaml
+from safetensors.torch import load_file, save_file
 from transformers import AutoModel, ByT5Tokenizer
 
 from pipeline import recomposition
 from pipeline.align import tokenize
 from pipeline.checkpoint import ModelEntry, find_checkpoint, weights_sha256
 from pipeline.errors import PipelineError
-from pipeline.heads import array_shapes, capture
+from pipeline.heads import capture
+from pipeline.layout import array_shapes, split_rows
 from pipeline.models import load_model, load_tokenizer
+from pipeline.reader import Batch
 from pipeline.stages import extract
 from pipeline.store import read_array, read_index, read_manifest
 
 PARAMS: dict[str, Any] = {
     **{
         "examples": {},
-        "extract": {"device": "cpu", "batch_tokens": 32, "seed": 3},
+        "extract": {
+            **{"device": "cpu", "devices": 1, "num_nodes": 1, "precision": "auto"},
+            **{"batch_tokens": 32, "seed": 3},
+        },
         "probe": {},
         "taxonomy": {},
         "report": {},
@@ -43,6 +49,9 @@ ROWS = [
 ]
 LONG = ("e9", "the cat " * 10, 4, 7)  # 22 tokens; the tokenizer states a limit of 20
 STORE = Path("data/activations/tiny/toy")
+UNFINISHED = Path("data/unfinished")
+# Another batch sums in another order: float32 keeps 5 to 6 digits of numbers of size 10. float16 keeps 11 bits.
+CLOSE = {"rtol": 1e-4 + 2**-11, "atol": 1e-4}
 
 
 def _write_texts(rows: list[tuple[str, str, int, int]]) -> None:
@@ -94,11 +103,10 @@ def test_every_row_holds_what_capture_gives_for_its_text_alone(readout: str) -> 
     model, tokenizer = load_model(checkpoint, "cpu"), load_tokenizer(checkpoint)
     for row, (example_id, text, start, end) in enumerate(ROWS):
         tokens = tokenize(tokenizer, [example_id], [text], [(start, end)], readout)
-        expected = capture(model, tokens.ids, torch.from_numpy(tokens.first), torch.from_numpy(tokens.last))
-        assert expected.keys() == array_shapes(model, 1).keys()
-        for name, values in expected.items():
-            # Another batch sums in another order: float32 keeps 5 to 6 digits of numbers of size 10.
-            np.testing.assert_allclose(read_array(STORE, name)[row], values[0].numpy(), rtol=1e-4, atol=1e-4)
+        read = torch.from_numpy(tokens.first), torch.from_numpy(tokens.last)
+        rows = capture(model, Batch([tokens.ids_of(0)], torch.tensor([0]), *read))
+        for name, values in split_rows(rows, array_shapes(model)).items():
+            np.testing.assert_allclose(read_array(STORE, name)[row], values[0].numpy(), **CLOSE)
 
 
 @pytest.mark.usefixtures("project")
@@ -115,11 +123,32 @@ def test_the_manifest_says_what_ran_and_nothing_about_this_machine(project: Path
     _run()
     assert read_manifest(STORE) == {
         **{"model": "tiny", "dataset": "toy", "source": "./model", "revision": "v1"},
-        **{"weights_sha256": weights_sha256(Path("model")), "model_type": "bert", "n_layers": 2},
-        **{"n_heads": [4, 4], "d_head": [8, 8], "d_model": 32, "dtype": "float32"},
+        **{"weights_sha256": weights_sha256(Path("model")), "model_type": "bert", "precision": "float32"},
+        **{"n_layers": 2, "layers": [0, 1], "attention": ["self", "self"]},
+        **{"n_heads": [4, 4], "d_head": [8, 8], "d_model": 32, "dtype": "float16", "float32": []},
+        **{"entering": ["residual/L00", "residual/L01"], "leaving": ["residual/L01", "residual/final"]},
         **{"untrained_seed": 3, "readout": "span", "dropped_too_long": []},
     }
     assert str(project) not in (STORE / "manifest.json").read_text()
+
+
+def _scale_weight(name: str, factor: float) -> None:
+    weights = load_file("model/model.safetensors")
+    weights[name] *= factor
+    save_file(weights, "model/model.safetensors", metadata={"format": "pt"})
+
+
+@pytest.mark.usefixtures("project")
+@pytest.mark.parametrize(("factor", "wide"), [(1.0, []), (1e6, ["residual/L00"])])
+def test_arrays_are_float16_but_for_those_listed_that_it_cannot_hold(factor: float, wide: list[str]) -> None:
+    _scale_weight("embeddings.LayerNorm.weight", factor)  # of the stream that enters the first layer
+    _scale_weight("encoder.layer.0.attention.self.value.weight", 1 / factor)
+    _run()
+    names = [name.removesuffix(".npy") for name in _files(STORE) if name.endswith(".npy")]
+    assert len(names) == 8
+    assert read_manifest(STORE)["float32"] == wide
+    assert [name for name in names if read_array(STORE, name).dtype != np.float16] == wide
+    assert bool(wide) == (np.abs(read_array(STORE, "residual/L00")).max() > np.finfo(np.float16).max)
 
 
 @pytest.mark.usefixtures("project")
@@ -132,6 +161,7 @@ def test_two_runs_give_the_same_bytes_and_leave_nothing_of_the_first() -> None:
         (STORE / kind / "L02.npy").touch()  # of a model that had a layer more
     _run()
     assert _files(STORE) == first
+    assert list(UNFINISHED.iterdir()) == []
 
 
 @pytest.mark.usefixtures("project")
@@ -141,7 +171,7 @@ def test_the_batch_budget_changes_no_row() -> None:
     _write_params("extract", batch_tokens=1)  # every text alone
     _run()
     for name, values in before.items():
-        np.testing.assert_allclose(np.load(STORE / name), values, rtol=1e-4, atol=1e-4)
+        np.testing.assert_allclose(np.load(STORE / name), values, **CLOSE)
 
 
 @pytest.mark.usefixtures("project")
@@ -181,6 +211,12 @@ BAD_INPUT: list[tuple[Callable[[], Any], str]] = [
     (lambda: _write_params("extract", seed=2**32), r"extract\.seed: expected 0 to .*, got 4294967296"),
     (lambda: _write_params("extract", seed=0.5), r"extract\.seed: expected int, got 0\.5"),
     (lambda: _write_params("extract", device="gpu"), "device: 'gpu' is not one of auto, cpu, cuda, cuda:N"),
+    (lambda: _write_params("extract", devices=0), r"^params\.yaml: extract\.devices: expected at least 1, got 0"),
+    (lambda: _write_params("extract", num_nodes=0), r"^params\.yaml: extract\.num_nodes: expected at least 1, got 0"),
+    (lambda: _write_params("extract", devices="all"), r"extract\.devices: expected int, got 'all'"),
+    (lambda: _write_params("extract", precision="16"), "precision: '16' is not one of auto, 32-true, bf16-true, 16-t"),
+    (lambda: _write_params("extract", devices=2, device="cuda:0"), r"'cuda:0' .* this machine has 0 CUDA devices"),
+    (lambda: _write_params("extract", devices=2, device="split"), r"extract\.device: 'split' does not go with 2 devi"),
     (lambda: _write_params("models", tiny={"source": "gpt2"}), r"models\.tiny\.revision: .* needs a pinned revision"),
     (lambda: _write_params("models", tiny={"path": "x"}), r"models\.tiny: unknown key 'path'; allowed: source, rev"),
     (lambda: _write_params("models", tiny={"source": "./model", "sha256": "0" * 64}), r"models\.tiny\.sha256: the we"),
@@ -211,6 +247,7 @@ def test_bad_input_is_refused_before_the_model_is_loaded(spoil: Callable[[], Any
     with pytest.raises(PipelineError, match=message):
         _run()
     assert not STORE.exists()
+    assert not UNFINISHED.exists()
 
 
 @pytest.mark.usefixtures("project", "no_model")
