@@ -107,14 +107,14 @@ def load_model(checkpoint: Checkpoint, device: str, precision: str = "32-true") 
         PipelineError: If the weights do not fill the model, or the architecture is not supported.
     """
     from safetensors import SafetensorError
-    from transformers import AutoModel
     from transformers.utils import logging
 
     where = _first_device(device)
+    auto = _auto_class(load_config(checkpoint))
     options = {"device_map": "auto"} if device == SPLIT else {}
     with _quiet(logging):
         try:
-            body, report = AutoModel.from_pretrained(
+            body, report = auto.from_pretrained(
                 checkpoint.folder,
                 dtype=choose_dtype(precision, where),
                 use_safetensors=True,
@@ -125,8 +125,8 @@ def load_model(checkpoint: Checkpoint, device: str, precision: str = "32-true") 
             )
         except (*BAD_CHECKPOINT, SafetensorError) as error:
             raise PipelineError(f"{checkpoint.source}: the model does not load: {error}") from None
-    _check_filled(checkpoint.source, report)
-    return wrap_model(body if device == SPLIT else body.to(where), checkpoint.source)
+        _check_filled(checkpoint.source, report)
+        return wrap_model(body if device == SPLIT else body.to(where), checkpoint.source)
 
 
 def build_twin(config: Any, source: str, seed: int, device: str, precision: str = "32-true") -> LoadedModel:
@@ -145,7 +145,6 @@ def build_twin(config: Any, source: str, seed: int, device: str, precision: str 
     Raises:
         PipelineError: If the architecture is not supported, or the device is not on this machine.
     """
-    from transformers import AutoModel
     from transformers.utils import logging
 
     where = _first_device(device)
@@ -153,8 +152,16 @@ def build_twin(config: Any, source: str, seed: int, device: str, precision: str 
         torch.default_generator.manual_seed(seed)  # torch.manual_seed would reseed every GPU as well
         own = copy.deepcopy(config)  # from_config writes its dtype into it
         options = {"dtype": choose_dtype(precision, where), "trust_remote_code": False}
-        body = AutoModel.from_config(own, **options)  # type: ignore[no-untyped-call]
-    return wrap_model(_split(body) if device == SPLIT else body.to(where), source)
+        body = _auto_class(own).from_config(own, **options)
+        return wrap_model(_split(body) if device == SPLIT else body.to(where), source)
+
+
+def _auto_class(config: Any) -> Any:
+    """Return the class that loads a model: of an encoder alone where a checkpoint holds no more, as sentence-t5."""
+    from transformers import AutoModel, AutoModelForTextEncoding
+
+    alone = any(name.endswith("EncoderModel") for name in config.architectures or ())
+    return AutoModelForTextEncoding if alone else AutoModel
 
 
 def _first_device(device: str) -> torch.device:
