@@ -24,12 +24,14 @@ class HeadMarks(TorchFunctionMode):
 
     Attributes:
         pending: Heads and keys of the last attention operation, until somebody sets it to None.
+        unread: Whether another attention operation came before somebody did.
         foreign: Whether there was an attention in which heads have no known place, such as one over blocks of keys.
     """
 
     def __init__(self) -> None:
         super().__init__()
         self.pending: tuple[int, int] | None = None
+        self.unread = False
         self.foreign = False
 
     def __torch_function__(
@@ -47,6 +49,7 @@ class HeadMarks(TorchFunctionMode):
         n_heads = _head_count(output)
         if n_heads is None:
             return output
+        self.unread = self.unread or self.pending is not None
         self.pending = n_heads, n_keys
         factors = 1 + _code(n_heads).to(output)
         return output * (factors[:, :, None, None] if output.ndim == 4 else factors.reshape(-1, 1, 1))

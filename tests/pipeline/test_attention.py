@@ -5,9 +5,11 @@ from typing import Any
 
 import pytest
 import torch
+from transformers import AutoModel
 
 from pipeline.errors import PipelineError
 from pipeline.models import LoadedModel, wrap_model
+from tests.pipeline.zoo import tiny_body, tiny_config
 
 Tiny = tuple[str, LoadedModel]
 SMALL = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 4, "intermediate_size": 48, "vocab_size": 64}
@@ -22,6 +24,7 @@ PROJECTIONS = {
     **{"phi": "self_attn.dense", "gpt_neox": "attention.dense", "distilbert": "attention.out_lin"},
     **{"gptj": "attn.out_proj", "gpt_neo": "attn.attention.out_proj", "modernbert": "attn.Wo"},
 }
+FLOAT32_ALONE = {"deberta"}  # in transformers itself
 
 
 def test_the_projection_found_is_the_one_that_the_architecture_is_known_to_have(tiny: Tiny) -> None:
@@ -55,10 +58,105 @@ def test_a_model_whose_heads_cannot_be_told_is_refused(
         wrap_model(body_of(model_type, settings), "mine")
 
 
-def test_models_with_shared_weights_or_two_stacks_have_all_their_heads(model_of: Callable[[str], LoadedModel]) -> None:
-    for slug, count in (("albert", 2), ("t5", 6), ("bart", 6)):
-        heads = [(layer.layer, layer.n_heads, layer.d_head) for layer in model_of(slug).layers]
-        assert heads == [(number, 4, 8) for number in range(count)]
+@pytest.mark.parametrize(
+    ("model_type", "message"),
+    [
+        (
+            "bitnet",
+            r"bitnet: layers\.0\.self_attn\.o_proj reads 32 numbers, 32 of which do not belong to one head",  # a norm
+        ),
+        ("xlm", r"xlm: attentions\.0 gives back its attention alone, so the residual stream around it is not known"),
+        ("xlnet", "xlnet: no linear layer reads what an attention gives, so its heads cannot be told apart"),
+        ("prophetnet", r"prophetnet: decoder\.layers\.0\.self_attn\.out_proj reads \(9, 1, 5, 32\), not \(batch, pos,"),
+        ("rwkv", r"rwkv shows no attention over \(batch, heads, queries, keys\), so there is nothing to probe"),
+    ],
+)
+def test_an_architecture_that_does_otherwise_is_refused_with_the_reason(model_type: str, message: str) -> None:
+    with pytest.raises(PipelineError, match=f"^mine: {message}"):
+        wrap_model(tiny_body(model_type), "mine")
+
+
+def _told(model: LoadedModel) -> list[dict[str, Any]]:
+    """What is known of the layers, apart from the modules themselves."""
+    unshared = ("projection", "block")
+    return [{name: value for name, value in vars(layer).items() if name not in unshared} for layer in model.layers]
+
+
+@pytest.mark.parametrize("options", [{"attn_implementation": "eager"}, {"noise": 0.0}])
+def test_the_heads_are_found_whatever_computes_them_and_whatever_the_weights(
+    options: dict[str, Any], tiny: Tiny, body_of: Callable[..., Any]
+) -> None:
+    name, model = tiny
+    assert _told(wrap_model(body_of(name, **options), name)) == _told(model)
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+@pytest.mark.parametrize("slug", sorted({*PROJECTIONS, "albert", "t5", "bart"} - FLOAT32_ALONE))
+def test_the_heads_are_found_in_half_precision(
+    slug: str, dtype: torch.dtype, model_of: Callable[[str], LoadedModel], body_of: Callable[..., Any]
+) -> None:
+    assert _told(wrap_model(body_of(slug, dtype=dtype), slug)) == _told(model_of(slug))
+
+
+def test_layers_that_share_their_weights_are_told_apart_by_their_calls(model_of: Callable[[str], LoadedModel]) -> None:
+    layers = model_of("albert").layers
+    assert [(layer.layer, layer.call, layer.block_call, layer.leaving) for layer in layers] == [
+        *((0, 0, 0, 1), (1, 1, 1, None)),
+    ]
+    assert {(layer.n_heads, layer.d_head, layer.attention) for layer in layers} == {(4, 8, "self")}
+    assert layers[0].projection is layers[1].projection
+
+
+@pytest.mark.parametrize(
+    ("slug", "blocks"),
+    [("t5", ("encoder.block", "decoder.block")), ("bart", ("encoder.layers", "decoder.layers"))],
+)
+def test_an_encoder_decoder_has_three_kinds_of_attention(
+    slug: str, blocks: tuple[str, str], model_of: Callable[[str], LoadedModel]
+) -> None:
+    model = model_of(slug)
+    assert [(layer.layer, layer.attention, layer.entering, layer.leaving) for layer in model.layers] == [
+        (0, "encoder", 0, 1),
+        (1, "encoder", 1, None),  # what leaves it enters no block of the decoder
+        (2, "decoder", 2, 3),
+        (3, "decoder", 3, None),
+        (4, "cross", 2, 3),  # in the block of the decoder's self-attention
+        (5, "cross", 3, None),
+    ]
+    assert {(layer.n_heads, layer.d_head, layer.d_model) for layer in model.layers} == {(4, 8, 32)}
+    encoder, decoder = (list(model.body.get_submodule(name)) for name in blocks)
+    assert [layer.block for layer in model.layers] == [*encoder, *decoder, *decoder]
+
+
+def _changed(model_type: str, **changes: Any) -> LoadedModel:
+    """A tiny model whose config says something else in a few places."""
+    config = tiny_config(model_type)
+    for name, value in changes.items():
+        setattr(config, name, value)
+    return wrap_model(AutoModel.from_config(config), "mine")
+
+
+def test_stacks_of_other_depths_and_heads_are_numbered_one_after_the_other() -> None:
+    heads = {"encoder_attention_heads": 2, "decoder_attention_heads": 8}
+    model = _changed("bart", num_hidden_layers=3, encoder_layers=3, decoder_layers=1, **heads)
+    assert [(layer.layer, layer.attention, layer.n_heads) for layer in model.layers] == [
+        *((0, "encoder", 2), (1, "encoder", 2), (2, "encoder", 2), (3, "decoder", 8), (4, "cross", 8)),
+    ]
+
+
+@pytest.mark.parametrize("model_type", ["jamba", "qwen3_next", "lfm2"])
+def test_a_hybrid_has_the_layers_of_the_blocks_that_attend(model_type: str) -> None:
+    (layer,) = wrap_model(tiny_body(model_type), model_type).layers  # the other block mixes tokens in another way
+    assert (layer.layer, layer.n_heads, layer.attention) == (1, 4, "self")
+    assert layer.name.startswith("layers.1.self_attn.")
+
+
+def test_a_deeper_hybrid_keeps_the_numbers_of_its_blocks() -> None:
+    kinds = ["linear_attention", "full_attention"] + 2 * ["linear_attention"] + 2 * ["full_attention"]
+    model = _changed("qwen3_next", num_hidden_layers=6, layer_types=kinds)
+    assert [(layer.layer, layer.entering, layer.leaving) for layer in model.layers] == [
+        *((1, 1, None), (4, 4, 5), (5, 5, None)),
+    ]
 
 
 def test_a_projection_of_an_unknown_kind_is_refused(body_of: Callable[..., Any]) -> None:

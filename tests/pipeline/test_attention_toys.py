@@ -48,7 +48,10 @@ def test_what_keeps_the_heads_apart_is_allowed_before_the_projection(between: Be
 
 def test_a_norm_of_each_head_hides_its_marks_and_is_refused() -> None:
     by_head = Attention(between=lambda z: nn.functional.layer_norm(z.unflatten(2, (3, 4)), (4,)).flatten(2))
-    _refused(rf"^mine: toy: no linear layer reads what an attention gives, {TELL}$", Block(by_head))
+    message = rf"^mine: toy: no linear layer reads what an attention gives, {TELL}$"
+    _refused(message, Block(by_head))
+    _refused(message, Block(by_head), Block(Attention()))  # one layer that is found does not stand for both
+    _refused(message, Block(Attention()), Block(by_head))
 
 
 @pytest.mark.parametrize(

@@ -115,6 +115,19 @@ def test_only_attention_is_marked_and_only_while_marks_are_active() -> None:
     assert not rows_differ(scores[:1].expand_as(scores).softmax(-1))
 
 
+def test_an_attention_that_comes_before_the_last_one_was_read_is_told() -> None:
+    scores = _random(0, ROWS, 4, 3, 3)
+    with HeadMarks() as marks:
+        scores.softmax(-1)
+        marks.pending = None
+        scores.softmax(-1)
+        assert not marks.unread
+        scores[:, :2].softmax(-1)
+        assert (marks.unread, marks.pending) == (True, (2, 3))
+        marks.pending = None
+        assert marks.unread
+
+
 @given(SEEDS, HEADS, WIDTHS, DTYPES)
 @quick
 def test_heads_side_by_side_are_nothing_to_complain_of(seed: int, heads: int, d_head: int, dtype: torch.dtype) -> None:

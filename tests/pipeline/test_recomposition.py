@@ -7,13 +7,16 @@ from typing import Any
 
 import pytest
 import torch
+from accelerate import cpu_offload
 from torch import Tensor, nn
 
 from pipeline import recomposition
 from pipeline.attention import AttentionLayer
 from pipeline.errors import PipelineError
+from pipeline.heads import capture
 from pipeline.models import LoadedModel, wrap_model
-from pipeline.recomposition import check_recomposition, weight_by_head
+from pipeline.reader import Batch
+from pipeline.recomposition import check_batching, check_recomposition, weight_by_head
 
 Tiny = tuple[str, LoadedModel]
 
@@ -134,6 +137,89 @@ def test_an_output_that_is_not_the_projection_is_caught(
     model.layers[1].projection.register_forward_hook(lambda _module, _args, output: tamper(output))
     with pytest.raises(PipelineError, match=r"layer 1 .* z does not recompose"):
         check_recomposition(model, "mine")
+
+
+class _Int8(nn.Linear):
+    """A linear layer whose weights are kept as whole numbers, as a quantised checkpoint's are."""
+
+    def __init__(self, dense: nn.Linear) -> None:
+        super().__init__(dense.in_features, dense.out_features)
+        self.scale = dense.weight.detach().abs().max() / 127
+        self.weight = nn.Parameter((dense.weight.detach() / self.scale).round().to(torch.int8), requires_grad=False)
+        self.bias, self.after = dense.bias, lambda output: output
+
+    def forward(self, hidden: Tensor) -> Tensor:
+        output = nn.functional.linear(hidden, self.weight.to(hidden) * self.scale, self.bias)
+        return self.after(output)
+
+
+@pytest.mark.parametrize("slug", ["bert", "llama"])
+def test_quantised_weights_are_checked_through_the_projection_itself(
+    slug: str, body_of: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    body = body_of(slug)
+    for layer in wrap_model(body, slug).layers:
+        name, _, own = layer.name.rpartition(".")
+        setattr(body.get_submodule(name), own, _Int8(layer.projection))
+    monkeypatch.setattr(recomposition, "weight_by_head", lambda _layer: pytest.fail("these are no weights"))
+    model = wrap_model(body, slug)
+    check_recomposition(model, slug)
+    model.layers[1].projection.after = torch.relu  # then the whole is not the sum of its heads
+    with pytest.raises(
+        PipelineError, match=r"^mine: layer 1 \(.*\): z does not recompose the attention output, off by"
+    ):
+        check_recomposition(model, "mine")
+
+
+@pytest.mark.parametrize("slug", ["gpt2", "bert", "llama", "t5"])
+def test_weights_that_are_elsewhere_until_they_are_needed_are_checked_and_read(
+    slug: str, body_of: Callable[..., Any], model_of: Callable[[str], LoadedModel]
+) -> None:
+    here, read = model_of(slug), torch.tensor([2, 0])
+    body = cpu_offload(body_of(slug))
+    assert {weight.device.type for weight in body.parameters()} == {"meta"}
+    model = wrap_model(body, slug)
+    check_recomposition(model, slug)
+    check_batching(model, slug)
+    batch = Batch([[3, 1, 4], [1, 5, 9, 2]], torch.arange(2), read, read)
+    assert model.device == torch.device("cpu")
+    assert torch.equal(capture(model, batch), capture(here, batch))
+
+
+def test_what_a_text_gives_does_not_depend_on_a_longer_one_beside_it(tiny: Tiny) -> None:
+    name, model = tiny
+    check_batching(model, name)
+
+
+@pytest.mark.parametrize("slug", ["albert", "t5", "bart"])
+def test_nor_does_it_in_shared_layers_and_two_stacks(slug: str, model_of: Callable[[str], LoadedModel]) -> None:
+    check_batching(model_of(slug), slug)
+
+
+@pytest.mark.parametrize(
+    ("slug", "caught"), [("bert", True), ("modernbert", True), ("t5", True), ("gpt2", False), ("llama", False)]
+)
+def test_a_model_that_reads_the_padding_is_caught(
+    slug: str, caught: bool, broken: Callable[[str], LoadedModel]
+) -> None:
+    """Without its mask, that is; a causal model sees nothing of what comes later anyway."""
+    model = broken(slug)
+    whole = model.body.forward
+    model.body.forward = lambda **inputs: whole(**inputs | {"attention_mask": torch.ones_like(inputs["input_ids"])})
+    message = r"^mine: z/L0\d of a text changes by \S+ of \S+ when a longer .*: \S+ mixes texts or reads the padding"
+    with pytest.raises(PipelineError, match=message) if caught else nullcontext():
+        check_batching(model, "mine")
+
+
+@pytest.mark.parametrize(("mixed", "caught"), [(0.1, True), (0.0, False)])
+def test_a_model_that_mixes_texts_is_caught(mixed: float, caught: bool, broken: Callable[[str], LoadedModel]) -> None:
+    model = broken("gpt2")
+    model.body.h[0].register_forward_hook(
+        lambda _module, _args, output: output + mixed * output.flatten(0, 1).mean(0)  # as a norm over the batch
+    )
+    message = "^mine: residual/L01 of a text changes by .*: gpt2 mixes texts or reads the padding"
+    with pytest.raises(PipelineError, match=message) if caught else nullcontext():
+        check_batching(model, "mine")
 
 
 def test_hooks_are_removed_after_an_error(broken: Callable[[str], LoadedModel]) -> None:
