@@ -18,18 +18,19 @@ from pipeline.align import TokenizedTexts
 from pipeline.assemble import assemble
 from pipeline.batches import Shard, plan_shards
 from pipeline.checkpoint import Checkpoint
+from pipeline.device import choose_device
 from pipeline.errors import PipelineError
 from pipeline.extraction import Pass
 from pipeline.heads import narrows
 from pipeline.job import describe_job
 from pipeline.layout import Shapes, array_shapes, row_width, streams_entering, streams_leaving
-from pipeline.models import LoadedModel, build_twin, load_model
+from pipeline.models import SPLIT, LoadedModel, build_twin, load_model
 from pipeline.ranks import Ranks
 from pipeline.recomposition import check_batching, check_recomposition
 from pipeline.store import finish_store
 from pipeline.work import Rows, discard_work, has_shard, prepare_work, read_shard, shard_path
 
-SHARD_BYTES = 2**30  # of activations in one shard at most, two of which are in memory
+SHARD_BYTES = 2**30  # of one shard at most: two are in memory, and are lost when a run is killed
 
 
 @dataclass(frozen=True)
@@ -159,7 +160,8 @@ def extract(cell: Cell, ranks: Ranks) -> None:
 
 def _prepare(cell: Cell, device: str) -> None:
     """Keep the shards of an earlier run of the same job, and say what becomes of those of another one."""
-    settings = {"precision": cell.precision, "batch_tokens": cell.batch_tokens, "seed": cell.seed, "device": device}
+    kind = device if device == SPLIT else choose_device(device).type  # whatever its number, and however many share
+    settings = {"precision": cell.precision, "batch_tokens": cell.batch_tokens, "seed": cell.seed, "device": kind}
     differing = prepare_work(cell.work, describe_job(cell.checkpoint, cell.example_ids, cell.tokens, settings))
     if differing:
         _say(f"{cell.work}: half-finished work with other {', '.join(differing)} is deleted; starting over")

@@ -196,7 +196,7 @@ def wrap_model(body: Any, source: str) -> LoadedModel:
 
 
 def _check_quantised(source: str, settings: Any) -> None:
-    """Refuse quantised weights that nothing installed can read, before they are hashed and loaded."""
+    """Refuse quantised weights that nothing installed can read, before they are loaded."""
     if settings is None:
         return
     from transformers.quantizers.auto import AutoHfQuantizer

@@ -55,7 +55,7 @@ class Reader:
         self.rows = torch.empty(len(batch.text), row_width(shapes), device=ids.device)
         self._slots = split_rows(self.rows, shapes)
         self.missing = set(shapes) - {EMBEDDING}
-        self._ids, self._read = ids, (batch.text, batch.first, batch.last)
+        self._ids, self._read = ids, {torch.device("cpu"): (batch.text, batch.first, batch.last)}
         self._single = bool((batch.first == batch.last).all())
         self.narrow = narrow and self._single and torch.equal(batch.text, torch.arange(len(batch.ids)))
         self.narrowing = False
@@ -85,7 +85,7 @@ class Reader:
 
     def embed(self, embedding: nn.Module) -> None:
         """Keep the static embedding of the tokens read."""
-        text, first, _ = (at.to(self._ids.device) for at in self._read)
+        text, first, _ = self._read_on(self._ids.device)
         whole = embedding(self._ids[text, first]) if self._single else self._taken(embedding(self._ids), 0)
         self._slots[EMBEDDING].copy_(whole)
 
@@ -95,8 +95,15 @@ class Reader:
             return hidden
         return self._taken(hidden, shift)[:, None]
 
+    def _read_on(self, device: torch.device) -> tuple[Tensor, Tensor, Tensor]:
+        """Return text, first and last of the examples on a device; copied there once, not for every array."""
+        if device not in self._read:
+            text, first, last = next(iter(self._read.values()))
+            self._read[device] = text.to(device), first.to(device), last.to(device)
+        return self._read[device]
+
     def _taken(self, hidden: Tensor, shift: int) -> Tensor:
-        text, first, last = (at.to(hidden.device) for at in self._read)
+        text, first, last = self._read_on(hidden.device)
         if self._single:
             return hidden[text, last + shift]
         at = torch.arange(hidden.shape[1], device=hidden.device) - shift
