@@ -110,11 +110,10 @@ def load_model(checkpoint: Checkpoint, device: str, precision: str = "32-true") 
     from transformers.utils import logging
 
     where = _first_device(device)
-    auto = _auto_class(load_config(checkpoint))
     options = {"device_map": "auto"} if device == SPLIT else {}
     with _quiet(logging):
         try:
-            body, report = auto.from_pretrained(
+            body, report = _auto_class(load_config(checkpoint)).from_pretrained(
                 checkpoint.folder,
                 dtype=choose_dtype(precision, where),
                 use_safetensors=True,

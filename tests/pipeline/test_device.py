@@ -47,14 +47,22 @@ def test_a_malformed_device_is_refused(asked: str) -> None:
     ("precision", "device", "dtype"),
     [
         ("auto", "cpu", torch.float32),
-        ("auto", "cuda:1", torch.bfloat16),
         *(("32-true", device, torch.float32) for device in ("cpu", "cuda")),
         *(("bf16-true", device, torch.bfloat16) for device in ("cpu", "cuda")),
         *(("16-true", device, torch.float16) for device in ("cpu", "cuda")),
     ],
 )
-def test_a_precision_is_what_it_says_and_auto_halves_on_a_gpu(precision: str, device: str, dtype: torch.dtype) -> None:
+def test_a_precision_is_what_it_says(precision: str, device: str, dtype: torch.dtype) -> None:
     assert choose_dtype(precision, torch.device(device)) == dtype
+
+
+@pytest.mark.parametrize(("able", "dtype"), [(True, torch.bfloat16), (False, torch.float16)])
+def test_auto_halves_on_a_gpu_in_the_way_that_it_can(
+    able: bool, dtype: torch.dtype, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda: able)
+    assert choose_dtype("auto", torch.device("cuda:1")) == dtype
+    assert choose_dtype("auto", torch.device("cpu")) == torch.float32
 
 
 @pytest.mark.parametrize("precision", ["32", "bf16-mixed", "", "AUTO", "float32"])

@@ -6,12 +6,13 @@ import pytest
 from probes.table import BASELINES, COLUMNS, head_name, heads_table
 
 PROMISED = """
-    model dataset feature family layer head n_examples n_groups n_classes accuracy accuracy_low accuracy_high
-    balanced_accuracy auroc log_loss information_bits codelength control_accuracy selectivity selectivity_low
-    selectivity_high majority surface embedding untrained projection skyline margin_majority margin_majority_low
-    margin_majority_high margin_surface margin_surface_low margin_surface_high margin_embedding margin_embedding_low
-    margin_embedding_high margin_untrained margin_untrained_low margin_untrained_high margin_projection
-    margin_projection_low margin_projection_high margin_skyline margin_skyline_low margin_skyline_high p_value c
+    model dataset feature family layer head attention n_examples n_groups n_classes accuracy accuracy_low
+    accuracy_high balanced_accuracy auroc log_loss information_bits codelength control_accuracy selectivity
+    selectivity_low selectivity_high majority surface embedding untrained projection skyline margin_majority
+    margin_majority_low margin_majority_high margin_surface margin_surface_low margin_surface_high margin_embedding
+    margin_embedding_low margin_embedding_high margin_untrained margin_untrained_low margin_untrained_high
+    margin_projection margin_projection_low margin_projection_high margin_skyline margin_skyline_low
+    margin_skyline_high p_value c
 """
 
 

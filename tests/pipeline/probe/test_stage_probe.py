@@ -88,7 +88,8 @@ def test_the_summary_says_what_was_probed_and_what_came_out(project: Any) -> Non
     assert (null["permutations"], null["design"], null["exchange"], null["movable"]) == (99, "balanced", "names", 1.0)
     assert null["smallest"] == 0.01
     assert 0.5 < null["best_expected"] < 0.65 < null["best_observed"]
-    kept = ("source", "revision", "weights_sha256", "model_type", "n_layers", "n_heads", "d_head", "d_model", "readout")
+    kept = ("source", "revision", "weights_sha256", "model_type", "precision", "n_layers", "layers", "attention")
+    kept += ("n_heads", "d_head", "d_model", "readout")
     assert content.pop("extraction") == {name: project.manifest[name] for name in (*kept, "untrained_seed")}
     assert content == {
         **{"model": "tiny", "dataset": "toy", "feature": "mood", "family": "semantic", "classes": ["no", "yes"]},
