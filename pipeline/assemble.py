@@ -38,7 +38,7 @@ class Ranges:
         self.largest = np.maximum(self.largest, np.abs(exact).max(axis=0, initial=0.0))
         self.total += exact.sum(axis=0)
         self.squares += np.square(exact).sum(axis=0)
-        self.rounding += np.square(np.nan_to_num(rounded - exact)).sum(axis=0)
+        self.rounding += np.square(np.nan_to_num(rounded - exact, posinf=0, neginf=0)).sum(axis=0)
 
     def fits_half(self, columns: slice) -> bool:
         """Return whether float16 holds all of these columns: no overflow, and what differs between examples is kept.
@@ -108,8 +108,8 @@ class _Array:
         return self
 
     def __exit__(self, *_: object) -> None:
-        os.fsync(self._file.fileno())  # a disk found full only now is found before the shards are deleted
-        self._file.close()
+        with self._file:
+            os.fsync(self._file.fileno())  # a disk found full only now is found before the shards are deleted
 
     def write(self, examples: Ints, rows: Rows) -> None:
         """Put rows, (n_rows, width), at the places of their examples, (n_rows,)."""
