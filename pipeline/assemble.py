@@ -110,8 +110,8 @@ class _Array:
         return self
 
     def __exit__(self, *_: object) -> None:
-        os.fsync(self._file.fileno())  # a disk found full only now is found before the shards are deleted
-        self._file.close()
+        with self._file:
+            os.fsync(self._file.fileno())  # a disk found full only now is found before the shards are deleted
 
     def write(self, examples: Ints, rows: Rows) -> None:
         """Put rows, (n_rows, width), at the places of their examples, (n_rows,)."""

@@ -150,7 +150,14 @@ def _linear_hook(trial: _Trial, name: str) -> Callable[..., Any]:
     def hook(module: nn.Module, args: tuple[Tensor, ...]) -> tuple[Tensor, ...] | None:
         call = trial.calls[name]
         trial.calls[name] += 1
-        if trial.marks.pending is None or not rows_differ(args[0]):
+        if trial.marks.pending is None:
+            return None
+        if not torch.isfinite(args[0]).any():
+            raise PipelineError(
+                f"{trial.place}: {name} reads no finite number on a text of {N_TOKENS} tokens in {args[0].dtype}; the "
+                "weights may be damaged, or overflow in this precision: try another `extract.precision`"
+            )
+        if not rows_differ(args[0]):
             return None
         trial.found.append(_found(trial, name, call, module, args[0]))
         trial.marks.pending = None

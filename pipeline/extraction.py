@@ -63,11 +63,10 @@ class Pass:
 
     def _shard(self, shard: Shard) -> Rows:
         """Return the rows of a shard, in the order of its examples."""
-        parts: list[Rows] = []
+        rows: list[Rows] = []
         for texts, examples in self._cut(shard.examples, shard.batches):
-            for piece, readers in self._cut(examples, np.array_split(texts, min(self.parts, len(texts)))):
-                parts += self._piece(piece, readers)
-        return np.concatenate(parts)
+            rows += self._piece(texts, examples, 1)
+        return np.concatenate(rows)
 
     def _cut(self, examples: Ints, pieces: Sequence[Ints]) -> Iterator[tuple[Ints, Ints]]:
         """Yield pieces of the texts with the examples that read them, which are in the order of the texts."""
@@ -79,25 +78,26 @@ class Pass:
             start += count
         assert start == len(examples)
 
-    def _piece(self, texts: Ints, examples: Ints) -> list[Rows]:
-        """Return the rows of some texts, run together or, where memory does not hold that, in halves."""
-        try:
-            return [self._rows(texts, examples)]
-        except RuntimeError as error:
-            if not _out_of_memory(error):
-                raise
-            self._make_room(texts, str(error))
+    def _piece(self, texts: Ints, examples: Ints, parts: int) -> list[Rows]:
+        """Return the rows of one of so many parts of a batch, in halves where memory does not or did not hold it."""
+        if parts >= self.parts or len(texts) == 1:
+            try:
+                return [self._rows(texts, examples)]
+            except RuntimeError as error:
+                if not _out_of_memory(error):
+                    raise
+                self._make_room(texts, str(error), 2 * parts)
         halves = self._cut(examples, np.array_split(texts, 2))  # out of the handler, which keeps tensors alive
-        return [rows for own, readers in halves for rows in self._piece(own, readers)]
+        return [rows for own, readers in halves for rows in self._piece(own, readers, 2 * parts)]
 
-    def _make_room(self, texts: Ints, reason: str) -> None:
+    def _make_room(self, texts: Ints, reason: str, parts: int) -> None:
         longest = int(self.tokens.lengths[texts].max())
         if len(texts) == 1:
             raise PipelineError(
                 f"one text of {longest} tokens does not fit in memory ({reason.splitlines()[0]}); drop long texts, or "
                 "take a smaller model, half precision (`extract.precision`) or all GPUs (`extract.device: split`)"
             )
-        self.parts *= 2
+        self.parts = parts
         print(f"out of memory with {len(texts)} texts of {longest} tokens: smaller batches from now", file=sys.stderr)
         if self.model.device.type == "cuda":
             torch.cuda.empty_cache()

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from pipeline.attention import AttentionLayer, find_attention
 from pipeline.errors import PipelineError
-from tests.pipeline.toy import D_MODEL, Attention, Between, Block, attend, toy_body
+from tests.pipeline.toy import D_MODEL, Attention, Between, Block, attend, causal, toy_body
 
 TELL = "so its heads cannot be told apart and this architecture is not supported"
 
@@ -24,7 +24,7 @@ def _refused(message: str, *blocks: nn.Module, **options: Any) -> None:
         _found(*blocks, **options)
 
 
-@pytest.mark.parametrize("core", [torch.nn.functional.scaled_dot_product_attention, attend])
+@pytest.mark.parametrize("core", [causal, attend])
 def test_every_layer_has_its_own_heads(core: Callable[..., Tensor]) -> None:
     sizes = [(3, 4), (1, 5), (6, 2), (255, 1)]
     layers = _found(*(Block(Attention(*size, core=core)) for size in sizes))

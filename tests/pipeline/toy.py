@@ -12,8 +12,13 @@ D_MODEL = 12
 Between = Callable[[Tensor], Tensor]  # what happens to z (batch, pos, heads x d_head) before it is projected
 
 
+def causal(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
+    """Attention by torch, to no later token: so that padding on the right is seen by nobody."""
+    return functional.scaled_dot_product_attention(q, k, v, is_causal=True)
+
+
 def attend(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
-    """Attention by hand, everything (batch, heads, pos, d_head)."""
+    """Attention by hand, to every token; everything (batch, heads, pos, d_head)."""
     return (q @ k.transpose(-1, -2) / q.shape[-1] ** 0.5).softmax(-1) @ v
 
 
@@ -25,7 +30,7 @@ class Attention(nn.Module):
         n_heads: int = 3,
         d_head: int = 4,
         between: Between = lambda z: z,
-        core: Callable[..., Tensor] = functional.scaled_dot_product_attention,
+        core: Callable[..., Tensor] = causal,
         read: int = 0,
         d_out: int = D_MODEL,
     ) -> None:
