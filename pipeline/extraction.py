@@ -29,7 +29,7 @@ class Pass:
         example_ids: Name of each example, for messages.
         kind: `trained`, or `untrained` for the twin.
         narrow: As for `capture`.
-        parts: Into how many pieces each batch is cut: doubled whenever the memory runs out.
+        parts: Into how many each batch is cut: twice as many whenever the memory does not hold one of them.
     """
 
     def __init__(
@@ -63,11 +63,12 @@ class Pass:
 
     def _shard(self, shard: Shard) -> Rows:
         """Return the rows of a shard, in the order of its examples."""
-        parts: list[Rows] = []
+        rows: list[Rows] = []
         for texts, examples in self._cut(shard.examples, shard.batches):
-            for piece, readers in self._cut(examples, np.array_split(texts, min(self.parts, len(texts)))):
-                parts += self._piece(piece, readers)
-        return np.concatenate(parts)
+            parts = min(self.parts, len(texts))
+            for piece, readers in self._cut(examples, np.array_split(texts, parts)):
+                rows += self._piece(piece, readers, parts)
+        return np.concatenate(rows)
 
     def _cut(self, examples: Ints, pieces: Sequence[Ints]) -> Iterator[tuple[Ints, Ints]]:
         """Yield pieces of the texts with the examples that read them, which are in the order of the texts."""
@@ -79,26 +80,27 @@ class Pass:
             start += count
         assert start == len(examples)
 
-    def _piece(self, texts: Ints, examples: Ints) -> list[Rows]:
-        """Return the rows of some texts, run together or, where memory does not hold that, in halves."""
+    def _piece(self, texts: Ints, examples: Ints, parts: int) -> list[Rows]:
+        """Return the rows of one of so many parts of a batch, run at once or, where memory is too small, in halves."""
         try:
             return [self._rows(texts, examples)]
         except RuntimeError as error:
             if not _out_of_memory(error):
                 raise
-            self._make_room(texts, str(error))
+            self._make_room(texts, 2 * parts, str(error))
         halves = self._cut(examples, np.array_split(texts, 2))  # out of the handler, which keeps tensors alive
-        return [rows for own, readers in halves for rows in self._piece(own, readers)]
+        return [rows for own, readers in halves for rows in self._piece(own, readers, 2 * parts)]
 
-    def _make_room(self, texts: Ints, reason: str) -> None:
+    def _make_room(self, texts: Ints, parts: int, reason: str) -> None:
         longest = int(self.tokens.lengths[texts].max())
         if len(texts) == 1:
             raise PipelineError(
                 f"one text of {longest} tokens does not fit in memory ({reason.splitlines()[0]}); drop long texts, or "
                 "take a smaller model, half precision (`extract.precision`) or all GPUs (`extract.device: split`)"
             )
-        self.parts *= 2
-        print(f"out of memory with {len(texts)} texts of {longest} tokens: smaller batches from now", file=sys.stderr)
+        if parts > self.parts:  # else it is the rest of a batch that was cut up before
+            self.parts = parts
+            print(f"out of memory with {len(texts)} texts of {longest} tokens: smaller batches now", file=sys.stderr)
         if self.model.device.type == "cuda":
             torch.cuda.empty_cache()
 
