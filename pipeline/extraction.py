@@ -29,7 +29,7 @@ class Pass:
         example_ids: Name of each example, for messages.
         kind: `trained`, or `untrained` for the twin.
         narrow: As for `capture`.
-        parts: Into how many pieces each batch is cut: doubled whenever the memory runs out.
+        parts: Into how many each batch is cut: twice as many whenever the memory does not hold one of them.
     """
 
     def __init__(

@@ -76,7 +76,9 @@ def read_index(folder: Path) -> pd.DataFrame:
     path = folder / INDEX
     try:
         index = pd.read_parquet(path)
-    except (FileNotFoundError, OSError, ValueError) as error:
+    except FileNotFoundError:
+        raise PipelineError(f"{path}: not readable (no such file); run its extract stage again") from None
+    except (OSError, ValueError) as error:
         raise PipelineError(f"{path}: not readable ({error}); run its extract stage again") from None
     if missing := [name for name in INDEX_COLUMNS if name not in index]:
         raise PipelineError(
