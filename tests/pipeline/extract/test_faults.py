@@ -171,10 +171,10 @@ def test_a_batch_too_large_for_the_memory_is_halved_for_good(
     for path in arrays:
         np.testing.assert_allclose(np.load(path), before[path], rtol=2**-10, atol=1e-4)
     assert capsys.readouterr().err.splitlines() == [
-        "out of memory with 8 texts of 8 tokens: smaller batches now",
-        "out of memory with 4 texts of 8 tokens: smaller batches now",
-        "out of memory with 8 texts of 8 tokens: smaller batches now",  # the twin's pass starts anew
-        "out of memory with 4 texts of 8 tokens: smaller batches now",
+        "out of memory with 8 texts of 8 tokens: smaller batches from now",
+        "out of memory with 4 texts of 8 tokens: smaller batches from now",
+        "out of memory with 8 texts of 8 tokens: smaller batches from now",  # the twin's pass starts anew
+        "out of memory with 4 texts of 8 tokens: smaller batches from now",
     ]
 
 
