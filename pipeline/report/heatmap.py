@@ -56,7 +56,7 @@ def _model_payload(model: ModelResults, atlas: Atlas) -> dict[str, Any]:
     names = rung_names(model)
     return {
         "slug": model.slug,
-        "heads": [f"L{layer}H{head}" for layer, head in pairs],
+        "heads": head_titles(model, pairs),
         "rungs": [names.get(rung, str(rung)) for rung in range(max(names, default=0) + 1)],
         "probes": probes,
     }
@@ -69,6 +69,18 @@ def head_pairs(model: ModelResults) -> list[tuple[int, int]]:
         model: Results of the model.
     """
     return sorted(set(zip(model.scores["layer"].astype(int), model.scores["head"].astype(int), strict=True)))
+
+
+def head_titles(model: ModelResults, pairs: Sequence[tuple[int, int]]) -> list[str]:
+    """Return the heads' names, in a model of two stacks with the attention they belong to.
+
+    Args:
+        model: Results of the model.
+        pairs: (layer, head) of the heads wanted.
+    """
+    kinds = model.heads.set_index(["layer", "head"])["attention"].to_dict()
+    names = {pair: f"L{pair[0]}H{pair[1]}" for pair in pairs}
+    return [name if kinds.get(pair, "self") == "self" else f"{name} ({kinds[pair]})" for pair, name in names.items()]
 
 
 def scores_of(model: ModelResults, dataset: str, pairs: Sequence[tuple[int, int]]) -> pd.DataFrame:

@@ -89,7 +89,7 @@ def _families(atlas: Atlas) -> list[str]:
 def _head_row(row: dict[Any, Any], index: dict[tuple[int, int], int]) -> dict[str, Any]:
     pair = int(row["layer"]), int(row["head"])
     return {
-        "name": row["name"],
+        "name": row["name"] if row["attention"] == "self" else f"{row['name']} ({row['attention']})",
         "index": index.get(pair),
         "order": pair[0] * 100_000 + pair[1],  # so that L10H2 sorts behind L9H11
         "label": row["label"],

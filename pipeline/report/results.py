@@ -19,7 +19,10 @@ MEASURES = (
 )  # fmt: skip
 SCORE_COLUMNS = ("dataset", "feature", "family", "layer", "head", *MEASURES)
 DECODABLE, SELECTIVE = 1, 2  # rungs
-HEAD_COLUMNS = ("layer", "head", "name", "label", "family", "phase", "features", "rung", "specialisation", "stability")
+HEAD_COLUMNS = (
+    *("layer", "head", "attention", "name", "label", "family", "phase", "features", "rung"),
+    *("specialisation", "stability"),
+)
 ASSIGNMENT_COLUMNS = ("layer", "head", "name", "feature", "dataset", "family", "phase", "cell", "rung")
 NUMBERS = ("layer", "head", "rung", "specialisation", "stability", "accuracy", "margin", "p_value")
 CARD_KEYS = ("feature", "family", "n_examples", "n_groups", "classes", "majority", "surface", "readout", "licence")

@@ -14,6 +14,7 @@ from dvc_render.vega import VegaRenderer
 from pipeline.cells import wanted_cells
 from pipeline.errors import PipelineError
 from pipeline.report.dataset_cards import excerpt
+from pipeline.report.heatmap import head_titles
 from pipeline.report.overview import sentence
 from pipeline.report.provenance import code_commit, code_dirty, library_versions, lock_hash
 from pipeline.report.references import ENTRY_KEY, MEASURED, bibliography, dataset_entries, escape
@@ -229,6 +230,15 @@ def test_a_model_keeps_what_its_datasets_share() -> None:
 )
 def test_excerpts_keep_the_span(arguments: Any, expected: tuple[str, str, str]) -> None:
     assert excerpt(*arguments) == expected
+
+
+def test_heads_of_two_stacks_are_told_apart_by_their_attention() -> None:
+    heads = pd.DataFrame({"layer": [0, 1, 2], "head": 0, "attention": ["encoder", "decoder", "cross"]})
+    pairs = [(0, 0), (1, 0), (2, 0)]
+    model = ModelResults("m", pd.DataFrame(), {}, heads, pd.DataFrame(), {})
+    assert head_titles(model, pairs) == ["L0H0 (encoder)", "L1H0 (decoder)", "L2H0 (cross)"]
+    model = ModelResults("m", pd.DataFrame(), {}, heads.assign(attention="self"), pd.DataFrame(), {})
+    assert head_titles(model, pairs) == ["L0H0", "L1H0", "L2H0"]
 
 
 def test_a_feature_may_be_called_null() -> None:

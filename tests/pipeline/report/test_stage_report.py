@@ -237,7 +237,7 @@ def test_a_leftover_cell_is_refused(run: Path, root: str) -> None:
         ("data/examples/sentiment/card.json", "{", "not readable"),
         ("data/examples/sentiment/card.json", "{}", "card.json: lacks feature, family"),
         ("results/probes/minilm/sentiment/summary.json", '{"best": 1}', "summary.json: lacks feature, family"),
-        ("results/taxonomy/minilm/heads.csv", "layer,head\n", "heads.csv: lacks name"),
+        ("results/taxonomy/minilm/heads.csv", "layer,head\n", "heads.csv: lacks attention, name"),
         ("results/taxonomy/minilm/assignments.csv", "", "assignments.csv: not readable"),
         ("results/probes/minilm/sentiment/heads.parquet", "no parquet", "heads.parquet: not readable"),
     ],
