@@ -107,12 +107,13 @@ def load_model(checkpoint: Checkpoint, device: str, precision: str = "32-true") 
     from transformers.utils import logging
 
     where = _first_device(device)
+    dtype = choose_dtype(precision, where)
     options = {"device_map": "auto"} if device == SPLIT else {}
     with _quiet(logging):
         try:
             body, report = AutoModel.from_pretrained(
                 checkpoint.folder,
-                dtype=choose_dtype(precision, where),
+                dtype=dtype,
                 use_safetensors=True,
                 trust_remote_code=False,
                 ignore_mismatched_sizes=True,  # so that the report names them; _check_filled refuses them
