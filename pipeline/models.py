@@ -110,22 +110,24 @@ def load_model(checkpoint: Checkpoint, device: str, precision: str = "32-true") 
     from transformers.utils import logging
 
     where = _first_device(device)
+    dtype = choose_dtype(precision, where)
     options = {"device_map": "auto"} if device == SPLIT else {}
     with _quiet(logging):
         try:
             body, report = _auto_class(load_config(checkpoint)).from_pretrained(
                 checkpoint.folder,
-                dtype=choose_dtype(precision, where),
+                dtype=dtype,
                 use_safetensors=True,
                 trust_remote_code=False,
                 ignore_mismatched_sizes=True,  # so that the report names them; _check_filled refuses them
                 output_loading_info=True,
                 **options,
             )
+            body = body if device == SPLIT else body.to(where)
         except (*BAD_CHECKPOINT, SafetensorError) as error:
             raise PipelineError(f"{checkpoint.source}: the model does not load: {error}") from None
         _check_filled(checkpoint.source, report)
-        return wrap_model(body if device == SPLIT else body.to(where), checkpoint.source)
+        return wrap_model(body, checkpoint.source)
 
 
 def build_twin(config: Any, source: str, seed: int, device: str, precision: str = "32-true") -> LoadedModel:

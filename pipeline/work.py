@@ -109,12 +109,11 @@ def write_shard(path: Path, rows: Rows) -> None:
     Raises:
         OSError: If the disk is full; see `full_disk_told`.
     """
-    part = path.with_suffix(".part")
-    header = {"descr": np.lib.format.dtype_to_descr(rows.dtype), "fortran_order": False, "shape": rows.shape}
+    part, rows = path.with_suffix(".part"), np.ascontiguousarray(rows)
     try:
-        with part.open("wb") as file:  # not by np.save, which says nothing when the disk is full
-            np.lib.format.write_array_header_1_0(file, header)
-            file.write(np.ascontiguousarray(rows).data)
+        with part.open("wb") as file:
+            np.lib.format.write_array_header_1_0(file, np.lib.format.header_data_from_array_1_0(rows))
+            file.write(rows.data)  # np.save would hide why it could not: its error on a full disk has no number
             file.flush()
             os.fsync(file.fileno())
         part.replace(path)
