@@ -1,6 +1,7 @@
 """Load a model, its tokenizer and its untrained twin; refuse what cannot be read for certain."""
 
 import copy
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -170,11 +171,13 @@ def _first_device(device: str) -> torch.device:
 
 
 def _split(body: Any) -> Any:
-    """Return a model that was built in memory with its layers shared out as `device_map` does on loading."""
+    """Return a model that was built in memory with its layers shared out over the GPUs; there it stays otherwise."""
     from accelerate import dispatch_model, infer_auto_device_map
+    from accelerate.utils import get_max_memory
 
     blocks = list(body._no_split_modules or [])
-    devices = infer_auto_device_map(body, no_split_module_classes=blocks)
+    memory = get_max_memory() | {"cpu": sys.maxsize}  # no further to the disk, whatever memory is free beside it
+    devices = infer_auto_device_map(body, memory, no_split_module_classes=blocks)
     return dispatch_model(body, devices) if len(set(devices.values())) > 1 else body.to(next(iter(devices.values())))
 
 
