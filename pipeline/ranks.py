@@ -104,8 +104,8 @@ def _wait() -> None:
         torch.distributed.barrier(timeout=PATIENCE)
     except RuntimeError:
         raise PipelineError(
-            "another one of the processes that share this extraction has ended, and says why; what is finished stays: "
-            "run the stage again"
+            "another one of the processes that share this extraction has ended (its own message says why, unless it "
+            "was killed); what is finished stays: run the stage again"
         ) from None
 
 

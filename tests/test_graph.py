@@ -111,9 +111,9 @@ def change_params(project: Path, change) -> None:
     path.write_text(yaml.safe_dump(params, sort_keys=False))
 
 
-def repro(project: Path) -> list[str]:
+def repro(project: Path, *options: str) -> list[str]:
     """Run `dvc repro` and return the stages that ran."""
-    done = subprocess.run([sys.executable, "-m", "dvc", "repro"], cwd=project, capture_output=True, text=True)
+    done = subprocess.run([sys.executable, "-m", "dvc", "repro", *options], cwd=project, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr
     return sorted(re.findall(r"Running stage '([^']+)'", done.stdout))
 
@@ -178,3 +178,23 @@ def test_another_revision_of_a_model_runs_that_model_alone(project):
 def test_removing_a_dataset_runs_the_taxonomy_again(project):
     change_params(project, lambda params: params["datasets"].pop("d2"))
     assert repro(project) == ["report", "taxonomy@m1", "taxonomy@m2"]
+
+
+EXTRACTED = [f"extract@{model}-{dataset}" for model in ("m1", "m2") for dataset in ("d1", "d2")]
+SETTINGS = {"device": "cuda", "precision": "bf16-true", "batch_tokens": 1, "seed": 9}
+
+
+@pytest.mark.parametrize(("key", "value"), [*SETTINGS.items(), ("devices", 2), ("num_nodes", 2)])
+def test_what_changes_numbers_runs_the_models_again_and_more_processes_do_not(project, key, value):
+    change_params(project, lambda params: params["extract"].update({key: value}))
+    ran = repro(project, "--dry")
+    assert [stage for stage in ran if stage.startswith("extract")] == (EXTRACTED if key in SETTINGS else [])
+    assert "report" in ran  # it states every param
+
+
+def test_work_in_progress_runs_nothing(project):
+    (project / "data/unfinished/m1/d1").mkdir(parents=True)
+    (project / "data/unfinished/m1/d1/trained-00000.npy").touch()
+    assert repro(project) == []
+    ignored = subprocess.run(["git", "check-ignore", "-q", "data/unfinished/m1/d1/lock"], cwd=project, check=False)
+    assert ignored.returncode == 0
