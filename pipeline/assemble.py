@@ -49,7 +49,7 @@ class Ranges:
         spread = self.squares[columns] - np.square(self.total[columns]) / max(1, self.count)
         within = self.largest[columns] <= LARGEST
         kept = self.rounding[columns] <= ROUNDING**2 * np.maximum(spread, 0.0)
-        return bool((within & (kept | (self.rounding[columns] == 0))).all())
+        return bool((within & kept).all())
 
 
 def column_slices(shapes: Shapes) -> dict[str, slice]:
