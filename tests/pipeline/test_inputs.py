@@ -64,6 +64,7 @@ def test_heads_are_stacked_in_float32_from_the_arrays_of_their_layers(tmp_path: 
     for head, expected in enumerate([first[:, 0], first[:, 1], second[:, 0]]):
         np.testing.assert_array_equal(stacked[head], expected.astype(np.float32))
     assert toy.heads([1], z_name).tolist() == stacked[2:].tolist()
+    assert toy.heads([0], z_name).dtype == np.float32
     assert toy.places == [(2, 0), (2, 1), (5, 0)]
 
 
