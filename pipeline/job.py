@@ -20,7 +20,7 @@ def describe_job(
         checkpoint: The model's files.
         example_ids: Examples that are read.
         tokens: Their texts, and the tokens read.
-        settings: The params that change numbers, and where the model runs.
+        settings: The params of `extract` that change numbers, by name.
     """
     arrays = (tokens.ids, tokens.bounds, tokens.text, tokens.first, tokens.last)
     texts = hashlib.sha256("\n".join(example_ids).encode())
@@ -30,7 +30,7 @@ def describe_job(
         "texts": texts.hexdigest(),
         "model": checkpoint.sha256,
         "config": hashlib.sha256((checkpoint.folder / "config.json").read_bytes()).hexdigest(),
-        "settings": str(settings),
+        **{f"extract.{name}": str(value) for name, value in settings.items()},
         "libraries": f"torch {torch.__version__}, transformers {transformers.__version__}",
         "code": _code_sha256(),
     }

@@ -21,11 +21,9 @@ from safetensors.torch import load_file, save_file
 
 from pipeline import engine, extraction, job
 from pipeline.heads import capture
-from pipeline.work import write_shard
 
 ROOT = Path(__file__).parents[3]
 STORE, WORK = Path("data/activations/tiny/toy"), Path("data/unfinished/tiny/toy")
-SHARDS = [f"{kind}-{number:05d}" for kind in ("trained", "untrained") for number in range(6)]
 TOUCHES = ("open", "os.mkdir", "os.remove", "os.rename", "os.rmdir")
 BATCHES = 44  # forward passes of an undisturbed run
 LOST = 8  # those of two shards: one that is being written, one that is being computed
@@ -108,6 +106,7 @@ def test_a_run_killed_at_any_moment_is_taken_up(
             project.run()
         assert project.store() == undisturbed
         assert before.items() <= project.shards().items()  # none was written again
+        assert list(WORK.parent.iterdir()) == [WORK]
         assert stage == "finished" or BATCHES <= Path("batches").stat().st_size <= BATCHES + LOST
         told = f"extract tiny toy: {there} of 30 examples are there from an earlier run\n" if there else ""
         assert capsys.readouterr().err.startswith(told)
@@ -197,18 +196,20 @@ def _grow_weights() -> None:
     save_file(weights, "model/model.safetensors", metadata={"format": "pt"})
 
 
+SETTINGS = ("extract.precision", "extract.batch_tokens", "extract.seed", "extract.device")
+ALL = ", ".join(("texts", "model", "config", *SETTINGS, "libraries", "code"))
 CHANGES: list[tuple[Callable[[Any, pytest.MonkeyPatch], Any], str]] = [
     (lambda project, _: project.texts(21), "texts"),
     (lambda *_: Path("data/specs/toy.yaml").write_text("readout: mean\ntoo_long: error\n"), "texts"),
     (lambda *_: _grow_weights(), "model"),
     (lambda *_: _edit_config(hidden_act="relu"), "config"),
-    (lambda project, _: project.params(batch_tokens=40), "settings"),
-    (lambda project, _: project.params(seed=4), "settings"),
-    (lambda project, _: project.params(precision="bf16-true"), "settings"),
-    (lambda project, _: (project.texts(23), project.params(seed=4)), "texts, settings"),
+    (lambda project, _: project.params(batch_tokens=40), "extract.batch_tokens"),
+    (lambda project, _: project.params(seed=4), "extract.seed"),
+    (lambda project, _: project.params(precision="bf16-true"), "extract.precision"),
+    (lambda project, _: (project.texts(23), project.params(seed=4)), "texts, extract.seed"),
     (lambda _, patch: patch.setattr(transformers, "__version__", "5.99"), "libraries"),
     (lambda _, patch: patch.setattr(job, "_code_sha256", lambda: "edited"), "code"),
-    (lambda *_: (WORK / "job.json").write_text("{"), "texts, model, config, settings, libraries, code"),
+    (lambda *_: (WORK / "job.json").write_text("{"), ALL),
 ]
 
 
@@ -248,50 +249,4 @@ def test_what_changes_no_number_gives_up_nothing(
     change(project)
     project.run()
     assert capsys.readouterr().err == "extract tiny toy: 11 of 30 examples are there from an earlier run\n"
-    assert project.store() == undisturbed
-
-
-def _writes_on_command() -> None:
-    """Wait before each shard for a file of its number, so that the test decides how far the process gets."""
-
-    def waits(path: Path, rows: Any) -> None:
-        while not Path(f"go-{path.stem}").exists():
-            time.sleep(0.002)
-        write_shard(path, rows)
-
-    extraction.write_shard = waits  # type: ignore[assignment]
-
-
-def _until(there: Callable[[], bool]) -> None:
-    end = time.monotonic() + 60
-    while not there():
-        assert time.monotonic() < end
-        time.sleep(0.002)
-
-
-def test_a_second_process_is_refused_while_the_first_goes_on(project: Any, undisturbed: dict[str, bytes]) -> None:
-    Path("go-trained-00000").touch()
-    first = project.start(_writes_on_command)
-    _until(lambda: len(project.shards()) == 1)
-    second = project.start()
-    assert second.wait() == 1
-    assert second.told == (
-        f"error: {WORK}: another process is extracting into this store; wait for it, or stop it: a run that was "
-        "stopped is taken up where it ended\n"
-    )
-    for name in SHARDS:
-        Path(f"go-{name}").touch()
-    assert first.wait() == 0
-    assert project.store() == undisturbed
-
-
-def test_a_killed_process_locks_nobody_out(project: Any, undisturbed: dict[str, bytes]) -> None:
-    Path("go-trained-00000").touch()
-    first = project.start(_writes_on_command)
-    _until(lambda: len(project.shards()) == 1)
-    first.kill()
-    assert first.wait() == -signal.SIGKILL
-    second = project.start()
-    assert second.wait() == 0
-    assert second.told.startswith("extract tiny toy: 5 of 30 examples are there from an earlier run\n")
     assert project.store() == undisturbed
