@@ -1,6 +1,7 @@
 """Stage `extract@<model>-<dataset>`: texts and a model in, the activations store out."""
 
 import argparse
+import os
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
@@ -55,6 +56,9 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("model")
     parser.add_argument("dataset")
     names = parser.parse_args(argv)
+    # MKL rounds by the number of threads unless it is told otherwise before its first product: the store must not
+    # depend on how many cores or processes share the work.
+    os.environ.setdefault("MKL_CBWR", "AUTO")
     params = load_params(Path("params.yaml"))
     settings = _read_settings(params)
     entry = read_section(params, f"models.{names.model}", ModelEntry)
