@@ -100,7 +100,9 @@ def find_attention(body: Any, source: str) -> tuple[AttentionLayer, ...]:
     with _watched(trial), trial.marks:
         run_checked(body, model_inputs(body.config, ids, torch.ones_like(ids)), source)
     if trial.marks.foreign:
-        raise PipelineError(f"{trial.place} attends in more dimensions than heads, queries and keys, {REFUSED}")
+        raise PipelineError(
+            f"{trial.place} attends in more dimensions than heads (up to 255), queries and keys, {REFUSED}"
+        )
     if trial.marks.unread or trial.marks.pending is not None:
         raise PipelineError(f"{trial.place}: no linear layer reads what an attention gives, {REFUSED}")
     if not trial.found:

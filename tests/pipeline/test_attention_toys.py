@@ -37,10 +37,6 @@ def test_every_layer_has_its_own_heads(core: Callable[..., Tensor]) -> None:
     assert [layer.name for layer in layers] == [f"blocks.{number}.attention.project" for number in range(4)]
 
 
-def test_more_heads_than_can_be_told_apart_are_not_taken_for_attention() -> None:
-    _refused(r"^mine: toy shows no attention over \(batch, heads, queries, keys\)", Block(Attention(256, 1)))
-
-
 @pytest.mark.parametrize("between", [lambda z: z * torch.linspace(0.1, 2, 12), torch.relu, lambda z: z.clamp(-9, 9)])
 def test_what_keeps_the_heads_apart_is_allowed_before_the_projection(between: Between) -> None:
     (layer,) = _found(Block(Attention(between=between)))
@@ -84,13 +80,23 @@ def test_an_attention_that_nothing_linear_reads_is_refused() -> None:
     _found(Block(Attention()))
 
 
-def test_an_attention_over_blocks_of_keys_is_refused() -> None:
-    def in_blocks(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
-        pairs = (part.unflatten(2, (2, 2)) for part in (q, k, v))
-        return attend(*pairs).flatten(2, 3)
+def _by_block(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
+    pairs = (part.unflatten(2, (2, 2)) for part in (q, k, v))
+    return attend(*pairs).flatten(2, 3)
 
-    message = f"^mine: toy attends in more dimensions than heads, queries and keys, {TELL}$"
-    _refused(message, Block(Attention()), Block(Attention(core=in_blocks)))
+
+def _by_block_in_rows(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
+    pairs = (part.unflatten(2, (2, 2)).movedim(2, 1).flatten(0, 1) for part in (q, k, v))
+    return attend(*pairs).unflatten(0, (-1, 2)).movedim(1, 2).flatten(2, 3)
+
+
+@pytest.mark.parametrize("strange", [Attention(core=_by_block), Attention(core=_by_block_in_rows), Attention(256, 1)])
+def test_an_attention_whose_heads_have_no_known_place_is_refused(strange: Attention) -> None:
+    """Blocks of keys, in a dimension of their own or as rows of the batch, and more heads than there are marks."""
+    message = rf"^mine: toy attends in more dimensions than heads \(up to 255\), queries and keys, {TELL}$"
+    _refused(message, Block(strange))
+    _refused(message, Block(Attention()), Block(strange))  # one layer that is found does not stand for both
+    _refused(message, Block(strange), Block(Attention()))
 
 
 def test_a_model_without_attention_is_refused() -> None:
