@@ -71,10 +71,14 @@ class _Entry:
 
 @dataclass
 class _Trial:
-    """What the hooks of the trial share: calls so far, the entries that run now, what they left, and what was found."""
+    """What the hooks of the trial share: calls so far, the entries that run now, what they left, and what was found.
+
+    `decodes` says whether the model has a decoder beside an encoder.
+    """
 
     place: str
     modules: dict[str, nn.Module]
+    decodes: bool
     marks: HeadMarks = field(default_factory=HeadMarks)
     calls: Counter[str] = field(default_factory=Counter)
     running: list[_Entry] = field(default_factory=list)
@@ -95,7 +99,7 @@ def find_attention(body: Any, source: str) -> tuple[AttentionLayer, ...]:
         PipelineError: If the model does not run on token ids or has no attention, or if no linear layer reads its heads
             one beside the other within a residual block.
     """
-    trial = _Trial(f"{source}: {body.config.model_type}", dict(body.named_modules()))
+    trial = _Trial(f"{source}: {body.config.model_type}", dict(body.named_modules()), body.config.is_encoder_decoder)
     ids = trial_ids(body, ROWS, N_TOKENS)
     with _watched(trial), trial.marks:
         run_checked(body, model_inputs(body.config, ids, torch.ones_like(ids)), source)
@@ -208,14 +212,13 @@ def _connected(numbered: list[tuple[AttentionLayer, _Entry]], trial: _Trial) -> 
     keeper: dict[tuple[str, int], int] = {}
     for layer, entry in numbered:
         keeper.setdefault((entry.name, entry.call), layer.layer)
-    several = len({layer.attention for layer, _ in numbered}) > 1
     for layer, entry in numbered:
         block = entry.name, entry.call
         if _close(trial.left.get(block), trial.written[layer.name, layer.call]):
             raise PipelineError(f"{trial.place}: {entry.name} gives back its attention alone, {NO_STREAM}")
         after = {keeper[e.name, e.call] for _, e in numbered if _close(trial.left.get(block), e.stream, 0.0)}
         after.discard(keeper[block])  # a block that changes nothing leaves what entered it
-        kind = layer.attention if several else "self"
+        kind = layer.attention if trial.decodes else "self"
         yield replace(layer, attention=kind, entering=keeper[block], leaving=min(after, default=None))
 
 
