@@ -71,7 +71,10 @@ class _Entry:
 
 @dataclass
 class _Trial:
-    """What the hooks of the trial share: calls so far, the entries that run now, what they left, and what was found."""
+    """What the hooks of the trial share: calls so far, the entries that run now, what they left, and what was found.
+
+    `decodes` says whether the model has a decoder beside an encoder.
+    """
 
     place: str
     modules: dict[str, nn.Module]
@@ -101,7 +104,9 @@ def find_attention(body: Any, source: str) -> tuple[AttentionLayer, ...]:
     with _watched(trial), trial.marks:
         run_checked(body, model_inputs(body.config, ids, torch.ones_like(ids)), source)
     if trial.marks.foreign:
-        raise PipelineError(f"{trial.place} attends in more dimensions than heads, queries and keys, {REFUSED}")
+        raise PipelineError(
+            f"{trial.place} attends in more dimensions than heads (up to 255), queries and keys, {REFUSED}"
+        )
     if trial.marks.unread or trial.marks.pending is not None:
         raise PipelineError(f"{trial.place}: no linear layer reads what an attention gives, {REFUSED}")
     if not trial.found:
@@ -219,14 +224,13 @@ def _connected(numbered: list[tuple[AttentionLayer, _Entry]], trial: _Trial) -> 
     keeper: dict[tuple[str, int], int] = {}
     for layer, entry in numbered:
         keeper.setdefault((entry.name, entry.call), layer.layer)
-    several = len({layer.attention for layer, _ in numbered}) > 1
     for layer, entry in numbered:
         block = entry.name, entry.call
         if _close(trial.left.get(block), trial.written[layer.name, layer.call]):
             raise PipelineError(f"{trial.place}: {entry.name} gives back its attention alone, {NO_STREAM}")
         after = {keeper[e.name, e.call] for _, e in numbered if _close(trial.left.get(block), e.stream, 0.0)}
         after.discard(keeper[block])  # a block that changes nothing leaves what entered it
-        kind = layer.attention if several else "self"
+        kind = layer.attention if trial.decodes else "self"
         yield replace(layer, attention=kind, entering=keeper[block], leaving=min(after, default=None))
 
 

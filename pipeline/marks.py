@@ -25,7 +25,8 @@ class HeadMarks(TorchFunctionMode):
     Attributes:
         pending: Heads and keys of the last attention operation, until somebody sets it to None.
         unread: Whether another attention operation came before somebody did.
-        foreign: Whether there was an attention in which heads have no known place, such as one over blocks of keys.
+        foreign: Whether there was an attention in which heads have no known place, such as one over blocks of keys or
+            with heads behind the positions, or more heads than there are marks.
     """
 
     def __init__(self) -> None:
@@ -45,9 +46,9 @@ class HeadMarks(TorchFunctionMode):
         return self._marked(output, output.shape[-1]) if func in SOFTMAX else output
 
     def _marked(self, output: Tensor, n_keys: int) -> Tensor:
-        self.foreign = self.foreign or output.ndim > 4
         n_heads = _head_count(output)
-        if n_heads is None:
+        if n_heads is None or n_heads >= 2**BITS:
+            self.foreign = self.foreign or output.ndim > 3 or n_heads is not None
             return output
         self.unread = self.unread or self.pending is not None
         self.pending = n_heads, n_keys
@@ -97,12 +98,10 @@ def misplaced_heads(z: Tensor, n_heads: int) -> str | None:
 def _head_count(output: Tensor) -> int | None:
     """Return the heads in (batch, heads, pos, any) or (batch x heads, pos, any); None of another shape."""
     if output.ndim == 4 and output.shape[0] == ROWS:
-        heads = output.shape[1]
-    elif output.ndim == 3 and output.shape[0] > ROWS and output.shape[0] % ROWS == 0:
-        heads = output.shape[0] // ROWS
-    else:
-        return None
-    return heads if heads < 2**BITS else None
+        return output.shape[1]
+    if output.ndim == 3 and output.shape[0] > ROWS and output.shape[0] % ROWS == 0:
+        return output.shape[0] // ROWS
+    return None
 
 
 def _code(n_heads: int) -> Tensor:

@@ -128,6 +128,13 @@ def test_an_encoder_decoder_has_three_kinds_of_attention(
     assert [layer.block for layer in model.layers] == [*encoder, *decoder, *decoder]
 
 
+def test_an_encoder_whose_attention_goes_unseen_is_not_left_out() -> None:
+    """Its heads stand behind its positions, of which it makes 512; those of its decoder are as usual."""
+    sizes = {"max_encoder_position_embeddings": 512, "max_decoder_position_embeddings": 512}
+    with pytest.raises(PipelineError, match=r"^mine: led attends in more dimensions than heads \(up to 255\)"):
+        _changed("led", attention_window=[512, 512], **sizes)
+
+
 def _changed(model_type: str, **changes: Any) -> LoadedModel:
     """A tiny model whose config says something else in a few places."""
     config = tiny_config(model_type)

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from contextlib import suppress
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -11,7 +10,7 @@ from torch import Tensor, nn
 
 from pipeline.attention import AttentionLayer, find_attention
 from pipeline.errors import PipelineError
-from tests.pipeline.toy import D_MODEL, Attention, Between, Block, attend, causal, toy_body
+from tests.pipeline.toy import D_MODEL, Attention, Between, Block, CrossBlock, attend, causal, toy_body
 
 TELL = "so its heads cannot be told apart and this architecture is not supported"
 
@@ -35,10 +34,6 @@ def test_every_layer_has_its_own_heads(core: Callable[..., Tensor]) -> None:
         ("self", D_MODEL, 0, 0)
     }
     assert [layer.name for layer in layers] == [f"blocks.{number}.attention.project" for number in range(4)]
-
-
-def test_more_heads_than_can_be_told_apart_are_not_taken_for_attention() -> None:
-    _refused(r"^mine: toy shows no attention over \(batch, heads, queries, keys\)", Block(Attention(256, 1)))
 
 
 @pytest.mark.parametrize("between", [lambda z: z * torch.linspace(0.1, 2, 12), torch.relu, lambda z: z.clamp(-9, 9)])
@@ -84,13 +79,23 @@ def test_an_attention_that_nothing_linear_reads_is_refused() -> None:
     _found(Block(Attention()))
 
 
-def test_an_attention_over_blocks_of_keys_is_refused() -> None:
-    def in_blocks(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
-        pairs = (part.unflatten(2, (2, 2)) for part in (q, k, v))
-        return attend(*pairs).flatten(2, 3)
+def _by_block(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
+    pairs = (part.unflatten(2, (2, 2)) for part in (q, k, v))
+    return attend(*pairs).flatten(2, 3)
 
-    message = f"^mine: toy attends in more dimensions than heads, queries and keys, {TELL}$"
-    _refused(message, Block(Attention()), Block(Attention(core=in_blocks)))
+
+def _by_block_in_rows(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
+    pairs = (part.unflatten(2, (2, 2)).movedim(2, 1).flatten(0, 1) for part in (q, k, v))
+    return attend(*pairs).unflatten(0, (-1, 2)).movedim(1, 2).flatten(2, 3)
+
+
+@pytest.mark.parametrize("strange", [Attention(core=_by_block), Attention(core=_by_block_in_rows), Attention(256, 1)])
+def test_an_attention_whose_heads_have_no_known_place_is_refused(strange: Attention) -> None:
+    """Blocks of keys, in a dimension of their own or as rows of the batch, and more heads than there are marks."""
+    message = rf"^mine: toy attends in more dimensions than heads \(up to 255\), queries and keys, {TELL}$"
+    _refused(message, Block(strange))
+    _refused(message, Block(Attention()), Block(strange))  # one layer that is found does not stand for both
+    _refused(message, Block(strange), Block(Attention()))
 
 
 def test_a_model_without_attention_is_refused() -> None:
@@ -177,51 +182,21 @@ def test_a_block_that_adds_nothing_leaves_what_enters_the_next_and_not_itself() 
     assert [layer.leaving for layer in find_attention(body, "mine")] == [1, 2, None]
 
 
-class _Decoder(Block):
-    """Attention to what was written before, then to what the encoder gives, both added to the stream."""
-
-    def __init__(self) -> None:
-        super().__init__(Attention())
-        self.cross = Attention()
-        self.cross.core = self._cross
-
-    def forward(self, x: Tensor, memory: Tensor) -> Tensor:
-        self.memory = memory
-        return super().forward(x + self.cross(x))
-
-    def _cross(self, q: Tensor, _k: Tensor, _v: Tensor) -> Tensor:
-        heads = self.memory.unflatten(2, (3, 4)).transpose(1, 2)
-        return attend(q, heads, heads)
-
-
-class _TwoStacks(nn.Module):
-    """Four encoder blocks, of which two attend, and two decoder blocks of which the second attends."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.config = SimpleNamespace(model_type="toy", is_encoder_decoder=True, decoder_start_token_id=0)
-        self.tokens = nn.Embedding(50, D_MODEL)
-        self.encoder = nn.ModuleList([Block(), Block(Attention()), Block(Attention()), Block()])
-        self.decoder = nn.ModuleList([Block(), _Decoder()])
-
-    def get_input_embeddings(self) -> nn.Embedding:
-        return self.tokens
-
-    def forward(self, input_ids: Tensor, decoder_input_ids: Tensor, **_masks: Tensor) -> Tensor:
-        memory, x = self.tokens(input_ids), self.tokens(decoder_input_ids)
-        for block in self.encoder:
-            memory = block(memory)
-        return self.decoder[1](self.decoder[0](x), memory)
-
-
 def test_two_stacks_in_which_not_every_block_attends_keep_the_numbers_of_their_blocks() -> None:
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(0)
-        layers = find_attention(_TwoStacks().eval(), "mine")
+    encoder = [Block(), Block(Attention()), Block(Attention()), Block()]
+    layers = find_attention(toy_body(*encoder, decoder=[Block(), CrossBlock()]), "mine")
     assert [(layer.layer, layer.attention, layer.entering, layer.leaving) for layer in layers] == [
         *((1, "encoder", 1, 2), (2, "encoder", 2, None)),
         *((4, "decoder", 4, None), (6, "cross", 4, None)),  # 3 + 1, and behind it 5 + 1
     ]
+
+
+def test_a_decoder_alone_is_read_as_one_behind_an_encoder_without_heads() -> None:
+    body = toy_body(Block(), decoder=[Block(Attention())])
+    (layer,) = find_attention(body, "mine")
+    assert (layer.layer, layer.attention) == (0, "decoder")  # not `self`: its texts begin with a start token
+    (layer,) = find_attention(toy_body(Block(Attention()), decoder=[Block()]), "mine")
+    assert (layer.layer, layer.attention) == (0, "encoder")
 
 
 @pytest.mark.parametrize("rounds", [1, 3])

@@ -79,11 +79,13 @@ def test_the_whole_attention_function_is_marked_head_by_head(named: bool, shared
 
 
 @pytest.mark.parametrize("heads", [255, 256])
-def test_more_heads_than_there_are_marks_for_are_left_alone(heads: int) -> None:
+@pytest.mark.parametrize("flat", [False, True])
+def test_more_heads_than_there_are_marks_for_are_left_alone_and_told(heads: int, flat: bool) -> None:
     scores = _random(0, ROWS, heads, 2, 3)
+    scores = scores.flatten(0, 1) if flat else scores
     with HeadMarks() as marks:
         weights = scores.softmax(-1)
-    assert marks.pending == ((255, 3) if heads == 255 else None)
+    assert (marks.pending, marks.foreign) == (((255, 3), False) if heads == 255 else (None, True))
     assert torch.equal(weights, scores.softmax(-1)) == (heads == 256)
 
 
@@ -93,7 +95,7 @@ def test_more_heads_than_there_are_marks_for_are_left_alone(heads: int) -> None:
         ((ROWS, 2, 4, 3, 3), True),  # an attention over blocks of keys
         ((ROWS, 4), False),  # a choice between experts
         ((ROWS, 4, 4), False),  # of one row each: no batch of heads
-        ((ROWS - 1, 4, 3, 3), False),
+        ((ROWS - 1, 4, 3, 3), True),  # blocks of keys that are taken for rows
         ((2 * ROWS + 1, 3, 3), False),
     ],
 )

@@ -57,24 +57,48 @@ class Block(nn.Module):
         return x + self.mlp(x)
 
 
-class Body(nn.Module):
-    """Tokens through all blocks, as often as `rounds` says."""
+class CrossBlock(Block):
+    """Attention to what the encoder gives, then to what was written before, both added to the stream."""
 
-    def __init__(self, blocks: Sequence[nn.Module], rounds: int = 1, vocabulary: int = 50) -> None:
+    def __init__(self) -> None:
+        super().__init__(Attention())
+        self.cross = Attention(core=self._cross)
+        self.memory = torch.empty(0)
+
+    def _cross(self, q: Tensor, _k: Tensor, _v: Tensor) -> Tensor:
+        heads = self.memory.unflatten(2, (3, 4)).transpose(1, 2)
+        return attend(q, heads, heads)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return super().forward(x + self.cross(x))
+
+
+class Body(nn.Module):
+    """Tokens through all blocks, as often as `rounds` says; and through a decoder, if there is one."""
+
+    def __init__(
+        self, blocks: Sequence[nn.Module], rounds: int = 1, vocabulary: int = 50, decoder: Sequence[nn.Module] = ()
+    ) -> None:
         super().__init__()
-        self.config = SimpleNamespace(model_type="toy", is_encoder_decoder=False)
+        self.config = SimpleNamespace(model_type="toy", is_encoder_decoder=bool(decoder), decoder_start_token_id=0)
         self.config.get_text_config = lambda: self.config
         self.tokens, self.blocks, self.rounds = nn.Embedding(vocabulary, D_MODEL), nn.ModuleList(blocks), rounds
-        self.dtype = torch.float32
+        self.decoder, self.dtype = nn.ModuleList(decoder), torch.float32
 
     def get_input_embeddings(self) -> nn.Embedding:
         return self.tokens
 
-    def forward(self, input_ids: Tensor, attention_mask: Tensor) -> Tensor:
+    def forward(self, input_ids: Tensor, decoder_input_ids: Tensor | None = None, **_masks: Tensor) -> Tensor:
         x = self.tokens(input_ids)
         for _ in range(self.rounds):
             for block in self.blocks:
                 x = block(x)
+        if decoder_input_ids is None:
+            return x
+        memory, x = x, self.tokens(decoder_input_ids)
+        for block in self.decoder:
+            block.memory = memory
+            x = block(x)
         return x
 
 
