@@ -101,7 +101,9 @@ def run_checked(body: Any, inputs: dict[str, Tensor], source: str) -> None:
         raise
     except Exception as error:  # whatever a model raises that wants other inputs
         reason = f"{type(error).__name__}: {error}".splitlines()[0][:300]
-        raise PipelineError(f"{source}: {body.config.model_type} does not run on token ids alone ({reason})") from None
+        half = "" if body.dtype == torch.float32 else f" in {body.dtype}; try `extract.precision: 32-true`"
+        name = body.config.model_type
+        raise PipelineError(f"{source}: {name} does not run on token ids alone ({reason}){half}") from None
 
 
 def _start_token(config: Any) -> int:

@@ -45,7 +45,7 @@ REFUSED = {
     **dict.fromkeys(("deepseek_v4", "ibert", "jetmoe", "prophetnet", "squeezebert"), SHAPE),
     **dict.fromkeys(("voxtral_realtime", "whisper"), NOT_TEXT),
     "axk2": "axk2 mixes texts or reads the padding",
-    "longt5": "attends in more dimensions than heads, queries and keys",
+    "longt5": "attends in more dimensions than heads (up to 255), queries and keys",
     "perceiver": "perceiver has no table of token embeddings",
 }
 AT_LEAST = {

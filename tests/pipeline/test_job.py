@@ -77,7 +77,7 @@ def test_other_weights_and_another_config_are_another_job(checkpoint: Checkpoint
 @pytest.mark.parametrize("name", SETTINGS)
 def test_other_settings_are_another_job(name: str, checkpoint: Checkpoint) -> None:
     other = describe_job(checkpoint, ["a", "b", "c"], TOKENS, SETTINGS | {name: "other"})
-    assert _differing(_job(checkpoint), other) == ["settings"]
+    assert _differing(_job(checkpoint), other) == [f"extract.{name}"]
 
 
 @pytest.mark.parametrize("library", [torch, transformers])
