@@ -72,7 +72,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.extract", description=__doc__)
     parser.add_argument("--model", default="minilm", help="minilm, gpt2-size or a folder in Hugging Face format")
     parser.add_argument("--texts", type=int, help="distinct texts: 500 for minilm, otherwise 200")
-    parser.add_argument("--batch-tokens", type=int, default=1024, help="tokens in a batch of ours and of plain")
+    parser.add_argument("--batch-tokens", type=int, default=512, help="tokens in a batch of ours and of plain")
     parser.add_argument(
         "--rivals", nargs="*", choices=RIVALS, default=list(RIVALS), help="beside plain, all if not given"
     )
