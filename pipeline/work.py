@@ -41,7 +41,11 @@ def lock_work(folder: Path) -> Iterator[None]:
     """
     while True:
         folder.mkdir(parents=True, exist_ok=True)
-        with (folder / "lock").open("w") as file:
+        try:
+            file = (folder / "lock").open("w")
+        except FileNotFoundError:  # its owner has just finished and deleted it
+            continue
+        with file:
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
