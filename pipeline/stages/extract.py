@@ -58,7 +58,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     names = parser.parse_args(argv)
     # MKL rounds by the number of threads unless it is told otherwise before its first product: the store must not
     # depend on how many cores or processes share the work.
-    os.environ.setdefault("MKL_CBWR", "AUTO")
+    os.environ.setdefault("MKL_CBWR", "AUTO,STRICT")
     params = load_params(Path("params.yaml"))
     settings = _read_settings(params)
     entry = read_section(params, f"models.{names.model}", ModelEntry)
