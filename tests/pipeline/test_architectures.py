@@ -1,9 +1,7 @@
 """Every text model type of the installed transformers: its heads are found and proved, or it is refused by name."""
 
-import importlib.util
 import re
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import pytest
@@ -15,6 +13,7 @@ from pipeline.layout import array_shapes, split_rows
 from pipeline.models import wrap_model
 from pipeline.reader import Batch
 from pipeline.recomposition import check_batching, check_recomposition, weight_by_head
+from tests.pipeline import zoo
 
 README = Path(__file__).parents[2] / "README.md"
 NOT_BUILT = {  # transformers itself builds no body of these from their config
@@ -58,15 +57,6 @@ TEXTS = [[13, 14, 15, 9, 12], [16, 15, 13], [15, 18, 19, 17, 19, 13, 12, 13, 18,
 READ = torch.tensor([2, 1, 7])
 
 
-def _load_zoo() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("zoo", Path(__file__).with_name("zoo.py"))
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-zoo = _load_zoo()
 TYPES = zoo.model_types()
 SUPPORTED = sorted(set(TYPES) - set(REFUSED) - set(NOT_BUILT))
 
