@@ -32,14 +32,13 @@ import torch
 from benchmarks.rivals import RIVALS, SIZES, Batch, Floats, Ints, Loaded, Rival, Target, iti, load_body
 from data.sources import GENERATORS
 from pipeline.align import TokenizedTexts
-from pipeline.assemble import column_slices
 from pipeline.batches import Shard, plan_shards
 from pipeline.checkpoint import Checkpoint, ModelEntry, find_checkpoint
 from pipeline.engine import SHARD_BYTES
 from pipeline.errors import PipelineError, exit_on
 from pipeline.extraction import Pass
 from pipeline.heads import narrows
-from pipeline.layout import array_shapes, row_width
+from pipeline.layout import array_shapes, column_slices, row_width
 from pipeline.models import LoadedModel, load_config, load_model, load_tokenizer
 from pipeline.store import z_name
 from pipeline.work import read_shard, shard_path

@@ -3,16 +3,17 @@
 import itertools
 import math
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.layout import Shapes, column_slices, row_width
+
 Rows = NDArray[np.float32]
 Ints = NDArray[np.int64]
-Shapes = Mapping[str, tuple[int, ...]]
 LARGEST = float(np.finfo(np.float16).max)
 BLOCK = 2**20  # numbers in double precision at once
 ROUNDING = 0.01  # of a number's spread over the examples, by which float16 may round it off
@@ -54,15 +55,6 @@ class Ranges:
         return bool((within & (kept | constant)).all())
 
 
-def column_slices(shapes: Shapes) -> dict[str, slice]:
-    """Return which columns of a row each array takes, arrays lying side by side in the order given."""
-    slices, start = {}, 0
-    for name, shape in shapes.items():
-        slices[name] = slice(start, start + math.prod(shape))
-        start += math.prod(shape)
-    return slices
-
-
 def assemble(
     folder: Path, shapes: Shapes, shards: Callable[[], Iterable[tuple[Ints, Rows]]], n_examples: int
 ) -> list[str]:
@@ -78,7 +70,7 @@ def assemble(
         The arrays that float16 cannot hold and that were written as float32.
     """
     slices = column_slices(shapes)
-    ranges = Ranges(max((part.stop for part in slices.values()), default=0))
+    ranges = Ranges(row_width(shapes))
     for _, rows in shards():
         ranges.add(rows)
     wide = [name for name, part in slices.items() if not ranges.fits_half(part)]

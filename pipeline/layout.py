@@ -51,6 +51,15 @@ def row_width(shapes: Shapes) -> int:
 
 def split_rows(rows: Tensor, shapes: Shapes) -> dict[str, Tensor]:
     """Return the arrays, (n_examples, ...) each by name, that lie side by side in rows (n_examples, row_width)."""
-    widths = [math.prod(shape) for shape in shapes.values()]
-    parts = torch.split(rows, widths, dim=1)
+    widths = [part.stop - part.start for part in column_slices(shapes).values()]
+    parts = torch.split(rows, widths, dim=1)  # which refuses rows of another width
     return {name: part.view(-1, *shape) for part, (name, shape) in zip(parts, shapes.items(), strict=True)}
+
+
+def column_slices(shapes: Shapes) -> dict[str, slice]:
+    """Return which columns of a row each array takes."""
+    slices, start = {}, 0
+    for name, shape in shapes.items():
+        slices[name] = slice(start, start + math.prod(shape))
+        start += math.prod(shape)
+    return slices

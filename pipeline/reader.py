@@ -72,7 +72,7 @@ class Reader:
             Stop: If this was the last array wanted.
             PipelineError: If the positions are not those of the tokens, as they were when the model was loaded.
         """
-        if hidden.shape[:2] != (len(self._ids), self._ids.shape[1] + shift):
+        if not self._is_stream(hidden, shift):
             raise PipelineError(
                 f"{name}: {tuple(hidden.shape)} holds no place for each of {self._ids.shape[1]} tokens of "
                 f"{len(self._ids)} texts, so the one to read is not known; drop texts that are this long"
@@ -91,9 +91,11 @@ class Reader:
 
     def narrowed(self, hidden: Tensor, shift: int) -> Tensor:
         """Return hidden (batch, pos, width) at the token read, (batch, 1, width); of another shape, as it is."""
-        if hidden.ndim != 3 or hidden.shape[:2] != (len(self._ids), self._ids.shape[1] + shift):
-            return hidden
-        return self._taken(hidden, shift)[:, None]
+        return self._taken(hidden, shift)[:, None] if self._is_stream(hidden, shift) else hidden
+
+    def _is_stream(self, hidden: Tensor, shift: int) -> bool:
+        """Return whether hidden is (batch, pos, width), with a place for every token."""
+        return hidden.ndim == 3 and hidden.shape[:2] == (len(self._ids), self._ids.shape[1] + shift)
 
     def _read_on(self, device: torch.device) -> tuple[Tensor, Tensor, Tensor]:
         """Return text, first and last of the examples on a device; copied there once, not for every array."""

@@ -10,7 +10,7 @@ import torch
 from pipeline.errors import PipelineError
 from pipeline.heads import capture, narrows
 from pipeline.layout import array_shapes, split_rows
-from pipeline.models import wrap_model
+from pipeline.models import LoadedModel, wrap_model
 from pipeline.reader import Batch
 from pipeline.recomposition import check_batching, check_recomposition, weight_by_head
 from tests.pipeline import zoo
@@ -61,17 +61,16 @@ TYPES = zoo.model_types()
 SUPPORTED = sorted(set(TYPES) - set(REFUSED) - set(NOT_BUILT))
 
 
-def _prove(body: Any, source: str) -> None:
+def _proved(body: Any, source: str) -> LoadedModel:
     model = wrap_model(body, source)
     check_recomposition(model, source)
     check_batching(model, source)
+    return model
 
 
 @pytest.mark.parametrize("model_type", SUPPORTED)
 def test_a_supported_model_is_read_right(model_type: str) -> None:
-    body = zoo.tiny_body(model_type)
-    _prove(body, model_type)
-    model = wrap_model(body, model_type)
+    model = _proved(zoo.tiny_body(model_type), model_type)
     rows = capture(model, Batch(TEXTS, torch.arange(3), READ, READ))
     arrays = split_rows(rows, array_shapes(model))
     for layer in model.layers:
@@ -88,7 +87,7 @@ def test_a_supported_model_is_read_right(model_type: str) -> None:
 def test_any_other_model_is_refused_with_the_reason(model_type: str) -> None:
     body = zoo.tiny_body(model_type)
     with pytest.raises(PipelineError, match=f"^mine: .*{re.escape(REFUSED[model_type])}"):
-        _prove(body, "mine")
+        _proved(body, "mine")
 
 
 @pytest.mark.parametrize("model_type", sorted(NOT_BUILT))

@@ -13,7 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from pipeline.assemble import BLOCK, ROUNDING, Ranges, Shapes, assemble, column_slices
+from pipeline.assemble import BLOCK, ROUNDING, Ranges, assemble
+from pipeline.layout import Shapes, column_slices
 from pipeline.store import read_array
 
 Floats = NDArray[np.float32]
