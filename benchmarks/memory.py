@@ -46,8 +46,13 @@ def make_project(folder: Path) -> None:
     BertModel(BertConfig(vocab_size=len(special) + len(WORDS), **SIZES)).save_pretrained(folder / "model")
     (folder / "model/vocab.txt").write_text("\n".join([*special, *WORDS]))
     BertTokenizerFast(str(folder / "model/vocab.txt")).save_pretrained(folder / "model")
-    params = yaml.safe_load((ROOT / "params.yaml").read_text()) | {"models": {"small": {"source": "./model"}}}
-    (folder / "params.yaml").write_text(yaml.safe_dump(params | {"datasets": {"made_up": {}}}))
+    write_project(folder, {"small": {"source": "./model"}})
+
+
+def write_project(folder: Path, models: dict[str, dict[str, str]]) -> None:
+    """Write params with these models and one made-up dataset, and its spec."""
+    params = yaml.safe_load((ROOT / "params.yaml").read_text()) | {"models": models, "datasets": {"made_up": {}}}
+    (folder / "params.yaml").write_text(yaml.safe_dump(params))
     (folder / "data/specs").mkdir(parents=True)
     (folder / "data/specs/made_up.yaml").write_text("readout: last\ntoo_long: error\n")
 
