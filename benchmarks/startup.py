@@ -39,9 +39,7 @@ def main() -> None:
         write_texts(Path(folder), 1_000)
         runs = [(seconds(IMPORTS, Path(folder)), seconds(STAGE, Path(folder))) for _ in range(repeats)]
     imports, stage = (min(column) for column in zip(*runs, strict=True))
-    print(
-        f"imports alone {imports:.2f} s, to the first batch {stage:.2f} s ({stage / imports:.2f} x); fastest of {repeats}"
-    )
+    print(f"imports alone {imports:.2f} s, first batch {stage:.2f} s ({stage / imports:.2f} x), fastest of {repeats}")
 
 
 def seconds(code: str, folder: Path) -> float:
