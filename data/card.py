@@ -38,7 +38,7 @@ def build_card(spec: DatasetSpec, raw: RawRows, examples: Examples, surface: flo
     labels = examples.labels
     classes = _counts(labels["label"])
     majority = max(classes.values()) / len(labels)
-    about = ("dataset", "feature", "family", "description", "licence", "citation", "readout", "too_long")
+    about = ("dataset", "feature", "family", "description", "artefacts", "licence", "citation", "readout", "too_long")
     return {
         **{key: getattr(spec, key) for key in about},
         "n_examples": len(labels),

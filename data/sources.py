@@ -5,7 +5,7 @@ import hashlib
 import io
 import json
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -13,19 +13,10 @@ from typing import Any, Literal
 import pandas as pd
 
 from data.errors import DataError, first_rows, nearest
-from data.generated import factual, semantic, syntactic
+from data.generated.suite import GENERATORS
 from data.spec import Columns, DatasetSpec, FileSource, GeneratorSource, HubSource
 
 Record = Mapping[str, Any]
-
-GENERATORS: dict[str, Callable[[], pd.DataFrame]] = {
-    "subject_number": syntactic.subject_number,
-    "part_of_speech": syntactic.part_of_speech,
-    "sentiment": semantic.sentiment,
-    "word_sense": semantic.word_sense,
-    "country_continent": factual.country_continent,
-    "capital_truth": factual.capital_truth,
-}
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ FAMILIES = ("structural", "syntactic", "semantic", "factual", "truth", "expressi
 READOUTS = ("last", "span", "mean")
 FORMATS = ("csv", "tsv", "json", "jsonl", "parquet")
 REQUIRED = ("description", "feature", "family", "licence", "citation", "readout", "too_long", "source")
-OPTIONAL = ("columns", "labels", "duplicates")
+OPTIONAL = ("artefacts", "columns", "labels", "duplicates")
 
 
 @dataclass(frozen=True)
@@ -85,6 +85,7 @@ class Columns:
     target: str | None = None
     group: str | None = None
     control_key: str | None = None
+    variant: str | None = None
 
     def given(self) -> dict[str, str]:
         """Return field -> column of the source, without the fields left out."""
@@ -92,7 +93,9 @@ class Columns:
 
 
 # every generator returns these, so its spec names none
-GENERATED = Columns("text", "label", start="start", end="end", group="group", control_key="control_key")
+GENERATED = Columns(
+    "text", "label", start="start", end="end", group="group", control_key="control_key", variant="variant"
+)
 
 
 @dataclass(frozen=True)
@@ -103,6 +106,7 @@ class DatasetSpec:
         dataset: Slug, the name of the spec file.
         path: The spec file.
         description: What is asked and how the examples were made.
+        artefacts: What gives labels away without the feature, and why that is so; "" where nothing is known.
         feature: Slug of what the label says about the text.
         family: One of `FAMILIES`.
         licence: Of the texts and labels.
@@ -118,6 +122,7 @@ class DatasetSpec:
     dataset: str
     path: Path
     description: str
+    artefacts: str
     feature: str
     family: str
     licence: str
@@ -151,6 +156,7 @@ def load_spec(path: Path) -> DatasetSpec:
         dataset=_slug(f"{place}: the file name", path.stem),
         path=path,
         description=_text(place, raw, "description").strip(),
+        artefacts=_text(place, raw, "artefacts").strip() if "artefacts" in raw else "",
         feature=_slug(f"{place}: feature", _text(place, raw, "feature")),
         family=_choice(place, raw, "family", FAMILIES),
         licence=_text(place, raw, "licence").strip(),
