@@ -23,11 +23,11 @@ def nearest(name: object, allowed: Iterable[str]) -> str:
     return f"; did you mean {close[0]!r}?" if close else ""
 
 
-def first_rows(rows: Sequence[int]) -> str:
+def first_rows(rows: Sequence[int | str]) -> str:
     """Return row numbers as text, the first five of them and how many more there are.
 
     Args:
-        rows: Row numbers of the source, counted from 1 without a header line.
+        rows: Row numbers of the source, counted from 1 without a header line, or names of rows.
 
     Example:
         >>> first_rows([3, 8, 9, 12, 20, 21, 40])

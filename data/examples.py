@@ -2,34 +2,38 @@
 
 import hashlib
 import json
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 import pandas as pd
 
+from data.cap import choose_rows
 from data.errors import DataError, first_rows, nearest
-from data.spec import DatasetSpec
+from data.spans import with_spans
+from data.spec import REST, DatasetSpec
 from data.splits import assign_folds
 
 TEXT_COLUMNS = ["example_id", "text", "start", "end"]
 LABEL_COLUMNS = ["example_id", "label", "group", "control_key", "fold"]
+VARIANT_COLUMNS = ["example_id", "variant"]
 SPAN = ["text", "start", "end"]
 
 
 @dataclass(frozen=True)
 class Examples:
-    """A dataset, ready to be written; both tables are sorted by example_id, so the order of the source is forgotten.
+    """A dataset, ready to be written; all tables are sorted by example_id, so the order of the source is forgotten.
 
     Attributes:
         texts: `TEXT_COLUMNS`; start and end are characters, half-open, int64.
         labels: `LABEL_COLUMNS`; control_key is null where the dataset has none, fold is int64 from 0.
+        variants: `VARIANT_COLUMNS`, which part of the dataset an example is of; null where it has no parts.
         n_read: Rows of the source.
         dropped: Reason -> rows left out.
     """
 
     texts: pd.DataFrame
     labels: pd.DataFrame
+    variants: pd.DataFrame
     n_read: int
     dropped: Mapping[str, int]
 
@@ -59,35 +63,39 @@ def build_examples(spec: DatasetSpec, rows: pd.DataFrame, n_folds: int, seed: in
     place = spec.source.place
     table, dropped = _relabel(spec, rows)
     _check_values(place, table, spec.columns.given())
-    table = _drop_repeats(spec, _with_spans(spec, table), dropped)
+    table = _drop_repeats(spec, with_spans(spec, table), dropped)
     table = _with_ids(place, table).sort_values("example_id", ignore_index=True)
     table["group"] = table["group"] if "group" in table else table["text"].map(_digest)
     table["control_key"] = _control_keys(spec, table)
+    table["variant"] = table["variant"] if "variant" in table else _nulls(table)
+    table = _capped(spec, table, dropped)
     try:
         table["fold"] = assign_folds(table, n_folds, seed)
     except DataError as error:
         raise DataError(f"{place}: {error}") from None
-    return Examples(table[TEXT_COLUMNS], table[LABEL_COLUMNS], len(rows), dropped)
+    return Examples(table[TEXT_COLUMNS], table[LABEL_COLUMNS], table[VARIANT_COLUMNS], len(rows), dropped)
 
 
 def _relabel(spec: DatasetSpec, rows: pd.DataFrame) -> tuple[pd.DataFrame, dict[str, int]]:
     """Return the rows whose label is kept, with the spec's labels, and how many were dropped for which label."""
     if spec.labels is None:
         return rows.copy(), {}
-    names = spec.labels
+    names, rest = spec.labels, REST in spec.labels
     unknown = rows[~rows["label"].isin(list(names))]
-    if len(unknown):
+    if len(unknown) and not rest:
         label = unknown["label"].iloc[0]
         raise DataError(
             f"{spec.source.place}: {first_rows(list(unknown.index[unknown['label'] == label]))}: label {label!r} is "
             f"not under `labels:` of {spec.path}, which has {', '.join(map(repr, names))}{nearest(label, names)}; "
-            "add it, with null to drop its rows"
+            f"add it, with null to drop its rows, or drop all others with `'{REST}': null`"
         )
-    kept = rows[rows["label"].map(lambda label: names[label] is not None).astype(bool)].copy()
+    kept = rows[rows["label"].map(lambda label: names.get(label) is not None).astype(bool)].copy()
     if kept.empty:
         raise DataError(f"{spec.source.place}: no rows left; `labels:` of {spec.path} drops every label")
     counts = rows["label"].value_counts().sort_index()
-    dropped = {f"label {label!r} is null": int(n) for label, n in counts.items() if names[str(label)] is None}
+    dropped = {f"label {label!r} is null": int(n) for label, n in counts.items() if names.get(str(label), "") is None}
+    if len(unknown):
+        dropped["label has no line of its own"] = len(unknown)
     return kept.assign(label=kept["label"].map(dict(names)).astype("str")), dropped
 
 
@@ -100,62 +108,9 @@ def _check_values(place: str, table: pd.DataFrame, columns: Mapping[str, str]) -
             raise DataError(f"{place}: column {column!r}: {what} in {first_rows(list(missing))}; fill it in{hint}")
 
 
-def _with_spans(spec: DatasetSpec, table: pd.DataFrame) -> pd.DataFrame:
-    """Return the table with start and end as integers that are checked against the text."""
-    if spec.readout != "span":
-        return table.assign(start=0, end=table["text"].str.len().astype("int64"))
-    if spec.columns.target is not None:
-        return _find_targets(spec.source.place, table)
-    place = spec.source.place
-    for field in ("start", "end"):
-        bad = table.index[~table[field].str.fullmatch(r"[0-9]{1,9}")]
-        if len(bad):
-            value = table.loc[bad[0], field]
-            raise DataError(f"{place}: column {spec.columns.given()[field]!r}: {first_rows(list(bad))}: expected a "
-                            f"whole number of characters, 0 or more, got {value!r}")  # fmt: skip
-    table = table.assign(start=table["start"].astype("int64"), end=table["end"].astype("int64"))
-    _check_spans(place, table)
-    return table
-
-
-def _check_spans(place: str, table: pd.DataFrame) -> None:
-    bad = table[(table["start"] >= table["end"]) | (table["end"] > table["text"].str.len())]
-    if len(bad):
-        row = bad.iloc[0]
-        raise DataError(
-            f"{place}: {first_rows(list(bad.index))}: span {row['start']}-{row['end']} in a text of "
-            f"{len(row['text'])} characters; start counts from 0, end is one past the last character, and "
-            "0 <= start < end <= length"
-        )
-    cut = [text[start:end] for text, start, end in zip(table["text"], table["start"], table["end"], strict=True)]
-    blank = [row for row, span in zip(table.index, cut, strict=True) if not span.strip()]
-    if blank:
-        raise DataError(f"{place}: {first_rows(blank)}: the span holds white space only; start and end are characters")
-
-
-def _find_targets(place: str, table: pd.DataFrame) -> pd.DataFrame:
-    found = [_occurrences(text, target) for text, target in zip(table["text"], table["target"], strict=True)]
-    bad = [row for row, starts in zip(table.index, found, strict=True) if len(starts) != 1]
-    if bad:
-        text, target = table.loc[bad[0], ["text", "target"]]
-        times = len(_occurrences(text, target))
-        raise DataError(
-            f"{place}: {first_rows(bad)}: target {target!r} occurs {times} times in {text!r}; it must occur exactly "
-            "once, in the same case. Correct it, or give `start` and `end` columns instead"
-        )
-    start = pd.Series([starts[0] for starts in found], index=table.index, dtype="int64")
-    return table.assign(start=start, end=start + table["target"].str.len().astype("int64"))
-
-
-def _occurrences(text: str, target: str) -> list[int]:
-    """Return where the target starts: as whole words, or anywhere (overlaps too) when no whole word is found."""
-    words = [match.start() for match in re.finditer(rf"(?<!\w){re.escape(target)}(?!\w)", text)]
-    return words or [match.start() for match in re.finditer(rf"(?={re.escape(target)})", text)]
-
-
 def _drop_repeats(spec: DatasetSpec, table: pd.DataFrame, dropped: dict[str, int]) -> pd.DataFrame:
     """Return the table without repeated rows, where the spec allows that, and count them in `dropped`."""
-    _check_contradictions(spec.source.place, table)
+    table = _without_contradictions(spec, table, dropped)
     # Sorted first, so that which of two copies stays does not depend on the order of the source.
     extra = [column for column in ("id", "group", "control_key") if column in table]
     repeated = table.sort_values([*SPAN, *extra]).duplicated(SPAN).reindex(table.index)
@@ -171,16 +126,21 @@ def _drop_repeats(spec: DatasetSpec, table: pd.DataFrame, dropped: dict[str, int
     return table[~repeated]
 
 
-def _check_contradictions(place: str, table: pd.DataFrame) -> None:
-    labels = table.groupby(SPAN)["label"].transform("nunique")
-    rows = list(table.index[labels > 1])
-    if rows:
-        same = table[(table[SPAN] == table.loc[rows[0], SPAN]).all(axis=1)]
-        raise DataError(
-            f"{place}: {first_rows(rows)}: same text and span with different labels, as rows "
-            f"{', '.join(f'{row} ({label!r})' for row, label in same['label'].head(5).items())}; correct the "
-            "labels or remove the rows"
-        )
+def _without_contradictions(spec: DatasetSpec, table: pd.DataFrame, dropped: dict[str, int]) -> pd.DataFrame:
+    """Return the table without rows of one text and span that have several labels, where the spec allows that."""
+    torn = table.groupby(SPAN)["label"].transform("nunique") > 1
+    if not torn.any():
+        return table
+    if spec.contradictions == "drop":
+        dropped["same text with different labels"] = int(torn.sum())
+        return table[~torn]
+    rows = list(table.index[torn])
+    same = table[(table[SPAN] == table.loc[rows[0], SPAN]).all(axis=1)]
+    raise DataError(
+        f"{spec.source.place}: {first_rows(rows)}: same text and span with different labels, as rows "
+        f"{', '.join(f'{row} ({label!r})' for row, label in same['label'].head(5).items())}; correct the "
+        f"labels, remove the rows, or put `contradictions: drop` into {spec.path}"
+    )
 
 
 def _with_ids(place: str, table: pd.DataFrame) -> pd.DataFrame:
@@ -200,9 +160,25 @@ def _control_keys(spec: DatasetSpec, table: pd.DataFrame) -> pd.Series:
     if "control_key" in table:
         return table["control_key"]
     if spec.readout != "span":
-        return pd.Series([None] * len(table), index=table.index, dtype="str")
+        return _nulls(table)
     spans = zip(table["text"], table["start"], table["end"], strict=True)
     return pd.Series([text[start:end].lower() for text, start, end in spans], index=table.index, dtype="str")
+
+
+def _capped(spec: DatasetSpec, table: pd.DataFrame, dropped: dict[str, int]) -> pd.DataFrame:
+    if spec.cap is None:
+        return table
+    try:
+        kept = choose_rows(spec.cap, table)
+    except DataError as error:
+        raise DataError(f"{spec.path}: {error}") from None
+    if not kept.all():
+        dropped[f"over the cap of {spec.cap.examples}"] = int((~kept).sum())
+    return table[kept].reset_index(drop=True)
+
+
+def _nulls(table: pd.DataFrame) -> pd.Series:
+    return pd.Series([None] * len(table), index=table.index, dtype="str")
 
 
 def _digest(text: str) -> str:

@@ -1,101 +1,23 @@
 """Read data/specs/<dataset>.yaml into a `DatasetSpec`, every key checked; the rows are not looked at."""
 
-import dataclasses
-import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import yaml
+from data.cap import Cap, read_cap
+from data.columns import GENERATED, Columns, Melt, read_columns, read_melt
+from data.errors import DataError
+from data.keys import check_choice, check_keys, check_mapping, check_slug, check_text, shown
+from data.places import GeneratorSource, Source, read_place
+from data.yamlfile import read_yaml
 
-from data.errors import DataError, nearest
-
-SLUG = re.compile(r"[a-z0-9][a-z0-9_-]*")
 FAMILIES = ("structural", "syntactic", "semantic", "factual", "truth", "expression")
 READOUTS = ("last", "span", "mean")
-FORMATS = ("csv", "tsv", "json", "jsonl", "parquet")
 REQUIRED = ("description", "feature", "family", "licence", "citation", "readout", "too_long", "source")
-OPTIONAL = ("artefacts", "columns", "labels", "duplicates")
-
-
-@dataclass(frozen=True)
-class GeneratorSource:
-    """Rows made by the bundled function called `generator`."""
-
-    generator: str
-
-    @property
-    def place(self) -> str:
-        """Where the rows come from, for messages."""
-        return f"generator {self.generator}"
-
-
-@dataclass(frozen=True)
-class FileSource:
-    """Rows of a local file.
-
-    Attributes:
-        path: As written in the spec: absolute, or relative to the top folder of the project.
-        format: One of `FORMATS`.
-        sha256: What the file must hash to, or None when it is not pinned.
-    """
-
-    path: str
-    format: str
-    sha256: str | None
-
-    @property
-    def place(self) -> str:
-        """Where the rows come from, for messages."""
-        return self.path
-
-
-@dataclass(frozen=True)
-class HubSource:
-    """Rows of one split of a dataset on the Hugging Face hub.
-
-    Attributes:
-        hub: Dataset id, such as `nyu-mll/glue`.
-        revision: Full commit, 40 hexadecimal digits.
-        split: Such as `train`.
-        config: Name of the configuration, or None where the dataset has only one.
-    """
-
-    hub: str
-    revision: str
-    split: str
-    config: str | None
-
-    @property
-    def place(self) -> str:
-        """Where the rows come from, for messages."""
-        return f"hub dataset {self.hub}, split {self.split}"
-
-
-@dataclass(frozen=True)
-class Columns:
-    """Which column of the source holds what; None where it has no such column."""
-
-    text: str
-    label: str
-    id: str | None = None
-    start: str | None = None
-    end: str | None = None
-    target: str | None = None
-    group: str | None = None
-    control_key: str | None = None
-    variant: str | None = None
-
-    def given(self) -> dict[str, str]:
-        """Return field -> column of the source, without the fields left out."""
-        return {field: column for field, column in dataclasses.asdict(self).items() if column is not None}
-
-
-# every generator returns these, so its spec names none
-GENERATED = Columns(
-    "text", "label", start="start", end="end", group="group", control_key="control_key", variant="variant"
-)
+SHAPE = ("where", "melt")  # what a generator has no need of
+OPTIONAL = ("artefacts", "columns", "labels", "duplicates", "contradictions", "cap", *SHAPE)
+REST = "*"  # under `labels:`, every label that has no line of its own
 
 
 @dataclass(frozen=True)
@@ -114,9 +36,13 @@ class DatasetSpec:
         readout: Which token is probed, one of `READOUTS`.
         too_long: What extraction does with a text longer than the model's context: `error` or `drop`.
         source: Where the rows come from.
+        where: Column -> the values it may have, for rows of the source to be taken at all.
+        melt: How several columns of a row become rows of their own, or None where a row is an example.
         columns: Which column holds what.
-        labels: Raw label -> label, or -> None to drop its rows; None keeps the raw labels.
+        labels: Raw label -> label, or -> None to drop its rows, `REST` -> None for all others; None keeps them.
         duplicates: What to do with rows of equal text, span and label: `error` or `drop`.
+        contradictions: What to do with rows of equal text and span whose labels differ: `error` or `drop` them all.
+        cap: What is kept of it where it is larger than wanted, or None for all.
     """
 
     dataset: str
@@ -129,10 +55,14 @@ class DatasetSpec:
     citation: str
     readout: str
     too_long: str
-    source: GeneratorSource | FileSource | HubSource
+    source: Source
+    where: Mapping[str, tuple[str, ...]]
+    melt: Melt | None
     columns: Columns
     labels: Mapping[str, str | None] | None
     duplicates: str
+    contradictions: str = "error"
+    cap: Cap | None = None
 
 
 def load_spec(path: Path) -> DatasetSpec:
@@ -148,115 +78,55 @@ def load_spec(path: Path) -> DatasetSpec:
         >>> load_spec(Path("data/specs/sentiment.yaml")).source
         GeneratorSource(generator='sentiment')
     """
-    place = str(path)
-    raw = _mapping(place, _parse(path))
-    _check_keys(place, raw, REQUIRED, (*REQUIRED, *OPTIONAL))
-    source = _source(f"{place}: source", raw["source"])
+    place, raw = str(path), read_yaml(path)
+    check_keys(place, raw, REQUIRED, (*REQUIRED, *OPTIONAL))
+    source = read_place(f"{place}: source", raw["source"])
+    readout = check_choice(place, raw, "readout", READOUTS)
     return DatasetSpec(
-        dataset=_slug(f"{place}: the file name", path.stem),
+        dataset=check_slug(f"{place}: the file name", path.stem),
         path=path,
-        description=_text(place, raw, "description").strip(),
-        artefacts=_text(place, raw, "artefacts").strip() if "artefacts" in raw else "",
-        feature=_slug(f"{place}: feature", _text(place, raw, "feature")),
-        family=_choice(place, raw, "family", FAMILIES),
-        licence=_text(place, raw, "licence").strip(),
-        citation=_text(place, raw, "citation").strip(),
-        readout=_choice(place, raw, "readout", READOUTS),
-        too_long=_choice(place, raw, "too_long", ("error", "drop")),
+        description=check_text(place, raw, "description").strip(),
+        artefacts=check_text(place, raw, "artefacts").strip() if "artefacts" in raw else "",
+        feature=check_slug(f"{place}: feature", check_text(place, raw, "feature")),
+        family=check_choice(place, raw, "family", FAMILIES),
+        licence=check_text(place, raw, "licence").strip(),
+        citation=check_text(place, raw, "citation").strip(),
+        readout=readout,
+        too_long=check_choice(place, raw, "too_long", ("error", "drop")),
         source=source,
-        columns=_columns(place, raw, source),
+        where=_where(f"{place}: where", raw["where"]) if "where" in raw else {},
+        melt=read_melt(f"{place}: melt", raw["melt"]) if "melt" in raw else None,
+        columns=_columns(place, raw, source, readout),
         labels=_labels(f"{place}: labels", raw["labels"]) if "labels" in raw else None,
-        duplicates=_choice(place, {"duplicates": "error", **raw}, "duplicates", ("error", "drop")),
+        duplicates=check_choice(place, {"duplicates": "error", **raw}, "duplicates", ("error", "drop")),
+        contradictions=check_choice(place, {"contradictions": "error", **raw}, "contradictions", ("error", "drop")),
+        cap=read_cap(place, raw) if "cap" in raw else None,
     )
 
 
-def _parse(path: Path) -> Any:
-    try:
-        return yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (FileNotFoundError, IsADirectoryError):
-        names = sorted(file.name for file in path.parent.glob("*.yaml"))
-        there = f"; {path.parent} has {', '.join(names)}{nearest(path.name, names)}" if names else ""
-        raise DataError(f"{path}: no such file{there}") from None
-    except (UnicodeDecodeError, yaml.YAMLError) as error:
-        raise DataError(f"{path}: not valid YAML in UTF-8: {error}") from None
-
-
-def _source(place: str, value: Any) -> GeneratorSource | FileSource | HubSource:
-    raw = _mapping(place, value)
-    kinds = [kind for kind in ("generator", "path", "hub") if kind in raw]
-    if len(kinds) != 1:
-        given = " and ".join(kinds or map(str, raw))
-        raise DataError(f"{place}: expected exactly one of generator, path or hub, got {given}")
-    if kinds != ["generator"]:
-        return _file_source(place, raw) if kinds == ["path"] else _hub_source(place, raw)
-    _check_keys(place, raw, kinds, kinds)
-    return GeneratorSource(_text(place, raw, "generator"))
-
-
-def _file_source(place: str, raw: Mapping[str, Any]) -> FileSource:
-    _check_keys(place, raw, ("path",), ("path", "format", "sha256"))
-    path = _text(place, raw, "path")
-    suffix = Path(path).suffix.removeprefix(".").lower()
-    if "format" not in raw and suffix not in FORMATS:
-        allowed = ", ".join(FORMATS)
-        raise DataError(
-            f"{place}.path: the suffix of {path!r} does not say the format; add `format:`, one of {allowed}"
-        )
-    pin = _text(place, raw, "sha256").lower() if "sha256" in raw else None
-    if pin is not None and not re.fullmatch("[0-9a-f]{64}", pin):
-        raise DataError(
-            f"{place}.sha256: expected 64 hexadecimal digits, got {pin!r}; leave the line out and run "
-            "`python -m data.check` on this spec, it prints the line to paste"
-        )
-    return FileSource(path, _choice(place, {"format": suffix, **raw}, "format", FORMATS), pin)
-
-
-def _hub_source(place: str, raw: Mapping[str, Any]) -> HubSource:
-    _check_keys(place, raw, ("hub", "split"), ("hub", "revision", "split", "config"))
-    hub = _text(place, raw, "hub")
-    revision = raw.get("revision")
-    if not isinstance(revision, str) or not re.fullmatch("[0-9a-f]{40}", revision):
-        given = "none" if revision is None else repr(revision)
-        raise DataError(
-            f"{place}.revision: expected the full commit, 40 hexadecimal digits, got {given}; a branch or a tag can "
-            f"move. Copy the commit from https://huggingface.co/datasets/{hub}/commits/main into `revision:`"
-        )
-    config = _text(place, raw, "config") if "config" in raw else None
-    return HubSource(hub, revision, _text(place, raw, "split"), config)
-
-
-def _columns(place: str, raw: Mapping[str, Any], source: object) -> Columns:
+def _columns(place: str, raw: Mapping[str, Any], source: Source, readout: str) -> Columns:
     if isinstance(source, GeneratorSource):
-        if "columns" in raw:
-            raise DataError(f"{place}: columns: a generator has fixed columns; remove the key")
+        given = [key for key in ("columns", *SHAPE) if key in raw]
+        if given:
+            raise DataError(f"{place}: {given[0]}: a generator has fixed columns; remove the key")
         return GENERATED
     if "columns" not in raw:
         raise DataError(f"{place}: missing columns; say which columns hold the `text` and the `label`")
-    place = f"{place}: columns"
-    names = [field.name for field in dataclasses.fields(Columns)]
-    given = _mapping(place, raw["columns"])
-    _check_keys(place, given, ("text", "label"), names)
-    columns = Columns(**{name: _text(place, given, name) for name in given})
-    _check_span(place, columns, raw["readout"])
-    return columns
+    return read_columns(f"{place}: columns", raw["columns"], readout)
 
 
-def _check_span(place: str, columns: Columns, readout: str) -> None:
-    if (columns.start is None) != (columns.end is None):
-        raise DataError(f"{place}: start and end belong together; give both or none")
-    if columns.start is not None and columns.target is not None:
-        raise DataError(f"{place}: both start/end and target say where the span is; keep one of them")
-    has_span = bool(columns.start or columns.target)
-    if readout == "span" and not has_span:
-        raise DataError(f"{place}: the readout span needs `start` and `end`, or `target`; or set `readout: last`")
-    if readout != "span" and has_span:
-        raise DataError(
-            f"{place}: readout {readout} takes the whole text; remove start, end, target, or use readout span"
-        )
+def _where(place: str, value: Any) -> dict[str, tuple[str, ...]]:
+    raw = check_mapping(place, value)
+    wanted = {str(name): one if isinstance(one, list) and one else [one] for name, one in raw.items()}
+    for name, values in wanted.items():
+        odd = [one for one in values if isinstance(one, bool) or not isinstance(one, str | int | float)]
+        if odd:
+            raise DataError(f"{place}: {name}: expected a value or a list of them, got {shown(odd[0])}; in quotes?")
+    return {name: tuple(map(str, values)) for name, values in wanted.items()}
 
 
 def _labels(place: str, value: Any) -> dict[str, str | None]:
-    raw = _mapping(place, value)
+    raw = check_mapping(place, value)
     for word in (*raw.keys(), *raw.values()):
         if isinstance(word, bool):
             raise DataError(f"{place}: YAML reads yes, no, true, false, on and off as {word}; put it in quotes")
@@ -265,41 +135,6 @@ def _labels(place: str, value: Any) -> dict[str, str | None]:
             raise DataError(f"{place}: expected a raw label, got {key!r}; put it in quotes")
         if label is not None and (not isinstance(label, str | int) or not str(label).strip()):
             raise DataError(f"{place}.{key}: expected a label, or null to drop its rows, got {label!r}")
+    if raw.get(REST) is not None:
+        raise DataError(f"{place}: '{REST}' stands for all other labels and can only be null, got {raw[REST]!r}")
     return {str(key): None if label is None else str(label) for key, label in raw.items()}
-
-
-def _mapping(place: str, value: Any) -> Mapping[Any, Any]:
-    if not isinstance(value, Mapping) or not value:
-        raise DataError(f"{place}: expected `key: value` lines, got {value!r}")
-    return value
-
-
-def _check_keys(place: str, given: Iterable[Any], required: Iterable[str], allowed: Iterable[str]) -> None:
-    for key in given:
-        if key not in allowed:
-            raise DataError(f"{place}: unknown key {key!r}; allowed: {', '.join(allowed)}{nearest(key, allowed)}")
-    missing = [key for key in required if key not in given]
-    if missing:
-        raise DataError(f"{place}: missing {', '.join(missing)}; needed: {', '.join(required)}")
-
-
-def _text(place: str, raw: Mapping[Any, Any], key: str) -> str:
-    value = raw[key]
-    if not isinstance(value, str):
-        raise DataError(f"{place}: {key}: expected text, got {value!r}; put it in quotes if it is meant as text")
-    if not value.strip():
-        raise DataError(f"{place}: {key}: empty; say something or remove the key")
-    return value
-
-
-def _choice(place: str, raw: Mapping[Any, Any], key: str, allowed: tuple[str, ...]) -> str:
-    value = _text(place, raw, key)
-    if value not in allowed:
-        raise DataError(f"{place}: {key}: expected one of {', '.join(allowed)}, got {value!r}{nearest(value, allowed)}")
-    return value
-
-
-def _slug(place: str, value: str) -> str:
-    if not SLUG.fullmatch(value):
-        raise DataError(f"{place}: {value!r} is not a slug; use a-z, 0-9, _ and -, starting with a letter or a digit")
-    return value
