@@ -4,10 +4,10 @@ from collections.abc import Callable
 
 import pandas as pd
 
-from data.generated import factual, semantic, syntactic
+from data.generated import factual, semantic, subject_number, syntactic
 
 GENERATORS: dict[str, Callable[[], pd.DataFrame]] = {
-    "subject_number": syntactic.subject_number,
+    "subject_number": subject_number.rows,
     "part_of_speech": syntactic.part_of_speech,
     "sentiment": semantic.sentiment,
     "word_sense": semantic.word_sense,

@@ -1,7 +1,6 @@
-"""Syntactic datasets built from word lists: the number of a subject, the part of speech of an ambiguous word."""
+"""Syntactic datasets built from word lists: the part of speech of an ambiguous word."""
 
 from collections.abc import Iterator
-from itertools import cycle, islice
 from pathlib import Path
 from typing import cast
 
@@ -11,28 +10,6 @@ Row = tuple[str, int, int, str, str, str]
 Words = dict[str, str]
 
 COLUMNS = ["text", "start", "end", "label", "group", "control_key"]
-
-# Number of the first and, where there is one, of the second noun between the subject and its verb. The six patterns
-# hold as many singular as plural nouns, and every head noun meets each of them in both numbers.
-ATTRACTORS = (
-    ("singular",),
-    ("plural",),
-    ("singular", "second_singular"),
-    ("singular", "second_plural"),
-    ("plural", "second_singular"),
-    ("plural", "second_plural"),
-)
-PAIRS_PER_NOUN = 2 * len(ATTRACTORS)
-OPENINGS = (
-    "The",
-    "In the story, the",
-    "It seems that the",
-    "We heard that the",
-    "She wrote that the",
-    "Nobody knew why the",
-    "According to my aunt, the",
-)
-ENDINGS = ("", " on Friday", " that night", " in the end", " after that")
 
 # Each index holds a noun-first and a verb-first frame with the same number of words before the first slot and before
 # the second one. Only so does the position of the word read say nothing about its part of speech.
@@ -53,51 +30,6 @@ FRAMES = {
         ),
     ),
 }
-
-
-def subject_number() -> pd.DataFrame:
-    """Return sentences whose main verb is read for the number of its subject, 12 minimal pairs for each head noun.
-
-    Both sentences of a pair differ in the head noun alone, and the verb form is the same in both numbers, so neither
-    the verb nor the nouns that stand between it and the subject tell the label.
-
-    Example:
-        >>> frame = subject_number()
-        >>> frame["label"].value_counts().to_dict()
-        {'singular': 720, 'plural': 720}
-        >>> row = frame.iloc[0]
-        >>> row["text"], row["text"][row["start"] : row["end"]]
-        ('The child near the window vanished.', 'vanished')
-    """
-    phrases = cycle(_read("attractors"))
-    openings, endings = cycle(OPENINGS), cycle(ENDINGS)
-    verbs = {kind: cycle(_verbs(kind)) for kind in ("animate", "thing")}
-    rows: list[Row] = []
-    for noun in _read("subject_nouns"):
-        for pattern in islice(cycle(ATTRACTORS), PAIRS_PER_NOUN):
-            middle = _phrase(next(phrases), pattern)
-            rest = next(verbs[noun["kind"]]), next(openings), next(endings)
-            rows += [_number_row(noun, number, middle, *rest) for number in ("singular", "plural")]
-    return pd.DataFrame(rows, columns=COLUMNS)
-
-
-def _verbs(kind: str) -> list[str]:
-    """Return the past tenses that suit subjects of one kind."""
-    return [row["verb"] for row in _read("past_verbs") if row["subjects"] in ("any", kind)]
-
-
-def _phrase(words: Words, pattern: tuple[str, ...]) -> str:
-    """Return what stands between the subject and its verb, such as `near the windows beside the door`."""
-    phrase = f"{words['preposition']} the {words[pattern[0]]}"
-    if len(pattern) == 1:
-        return phrase
-    return f"{phrase} {words['linker']} the {words[pattern[1]]}"
-
-
-def _number_row(noun: Words, number: str, middle: str, verb: str, opening: str, ending: str) -> Row:
-    """Return one sentence of a minimal pair."""
-    before = f"{opening} {noun[number]} {middle} "
-    return before + verb + ending + ".", len(before), len(before) + len(verb), number, noun["singular"], verb
 
 
 def part_of_speech() -> pd.DataFrame:
