@@ -4,11 +4,11 @@ from collections.abc import Callable
 
 import pandas as pd
 
-from data.generated import factual, semantic, subject_number, syntactic
+from data.generated import factual, part_of_speech, semantic, subject_number
 
 GENERATORS: dict[str, Callable[[], pd.DataFrame]] = {
     "subject_number": subject_number.rows,
-    "part_of_speech": syntactic.part_of_speech,
+    "part_of_speech": part_of_speech.rows,
     "sentiment": semantic.sentiment,
     "word_sense": semantic.word_sense,
     "country_continent": factual.country_continent,

@@ -1,4 +1,3 @@
-from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -9,11 +8,11 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import StratifiedGroupKFold, cross_val_predict
 from sklearn.pipeline import make_pipeline
 
-from data.generated import factual, syntactic
+from data.generated import factual
 from data.sources import GENERATORS
 
-WORDS = Path(syntactic.__file__).parent / "words"
-OLD = ("part_of_speech", "sentiment", "word_sense", "country_continent", "capital_truth")
+WORDS = Path(factual.__file__).parent / "words"
+OLD = ("sentiment", "word_sense", "country_continent", "capital_truth")
 FRAMES = {name: GENERATORS[name]() for name in OLD}
 EVERY = pytest.mark.parametrize("name", OLD)
 
@@ -122,25 +121,10 @@ def test_bag_of_words_can_be_far_from_chance():
     assert surface(leaky, 1.0, 0) > 0.95
 
 
-@pytest.mark.parametrize("name", ["part_of_speech", "sentiment", "word_sense", "capital_truth"])
+@pytest.mark.parametrize("name", ["sentiment", "word_sense", "capital_truth"])
 def test_classes_are_even_inside_each_group(name):
     shares = FRAMES[name].groupby("group")["label"].value_counts().unstack()
     assert (shares.iloc[:, 0] == shares.iloc[:, 1]).all()
-
-
-def test_part_of_speech_cannot_be_told_from_position_word_or_text():
-    frame = FRAMES["part_of_speech"]
-    before = pd.Series([len(row.text[: row.start].split()) for row in frame.itertuples()], index=frame.index)
-    for telltale in (before, spans(frame), frame["text"]):
-        shares = frame.groupby(telltale)["label"].value_counts().unstack()
-        assert (shares["noun"] == shares["verb"]).all()
-
-
-def test_ambiguous_words_belong_to_one_pair_each():
-    pairs = words("ambiguous_pairs")
-    assert Counter([*pairs["first"], *pairs["second"]]).most_common(1)[0][1] == 1
-    frame = FRAMES["part_of_speech"]
-    assert frame.groupby(spans(frame))["group"].nunique().eq(1).all()
 
 
 def test_adjectives_have_one_sentiment_and_like_lengths():
