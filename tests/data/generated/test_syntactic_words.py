@@ -4,7 +4,7 @@ import re
 
 import pandas as pd
 
-from data.generated import part_of_speech, subject_number
+from data.generated import grammatical_role, part_of_speech, subject_number, verb_tense
 from data.generated.frames import read_words
 
 
@@ -93,3 +93,76 @@ def test_ambiguous_words_belong_to_one_pair_each() -> None:
     assert words.is_unique and len(words) == 80
     frame = part_of_speech.rows()
     assert frame.groupby(spans(frame))["group"].nunique().eq(1).all()
+
+
+def test_roles_cannot_be_told_from_position_word_text_or_key() -> None:
+    frame = grammatical_role.rows()
+    for telltale in (marks_before(frame), spans(frame), frame["text"], frame["control_key"]):
+        assert even(frame, telltale)
+    assert even(frame, frame["variant"] + marks_before(frame).astype(str))
+    assert even(frame, frame["variant"] + spans(frame))
+
+
+def test_an_object_follows_its_verb_and_a_subject_does_not() -> None:
+    frame = grammatical_role.rows()
+    forms = {form for verb in read_words("role_verbs") for form in verb.values()}
+    for row in frame.itertuples():
+        before = row.text[: row.start].split()
+        verb = before[-3] if before[-1] in ("tall", "tired") else before[-2]
+        assert (verb in forms) == (row.label == "object")
+
+
+def test_people_have_one_partner_and_verbs_are_regular() -> None:
+    people = pd.Series([pair[place] for pair in read_words("role_people") for place in ("first", "second")])
+    assert people.is_unique and len(people) == 80
+    frame = grammatical_role.rows()
+    assert frame.groupby("control_key")["variant"].nunique().eq(2).all()
+    for verb in read_words("role_verbs"):
+        stem = verb["base"].removesuffix("e")
+        assert (verb["past"], verb["gerund"]) == (f"{stem}ed", f"{stem}ing")
+
+
+def test_role_variants_share_no_frame() -> None:
+    frame = grammatical_role.rows()
+    opening = frame["text"].str.split().str[0]
+    assert frame.groupby(opening)["variant"].nunique().eq(1).all()
+    assert not frame["text"][frame["variant"] == "frames_a"].str.contains(" tall | tired ").any()
+
+
+def test_tense_pairs_differ_in_the_irregular_verb_alone() -> None:
+    frame, cues = verb_tense.rows(), {cue["present"]: cue for cue in read_words("tense_cues")}
+    present, past = frame[::2], frame[1::2]
+    assert (present["label"] == "present").all() and (past["label"] == "past").all()
+    for now, then in zip(present.itertuples(), past.itertuples(), strict=True):
+        words = zip(now.text.split(), then.text.split(), strict=True)
+        changed = [(one, other) for one, other in words if one != other]
+        assert changed == [(now.group, cues[now.group]["past"])]
+        assert now.text[now.start : now.end] == then.text[then.start : then.end] == now.control_key
+    assert even(frame, marks_before(frame)) and even(frame, spans(frame))
+
+
+def test_irregular_verbs_differ_in_form_and_come_before_the_verb_read() -> None:
+    cues, verbs = read_words("tense_cues"), {row["verb"] for row in read_words("tense_verbs")}
+    forms = [cue[tense] for cue in cues for tense in ("present", "past")]
+    assert len(set(forms)) == len(forms) >= 100 and verbs.isdisjoint(forms)
+    for cue in cues:
+        present, past, participle = cue["present"], cue["past"], cue["participle"]
+        assert past not in (present, f"{present}ed", f"{present}d") or past == "heard"
+        # A second rule for the past: the participle repeats it, ends in n, has u for its a, or is the present again.
+        assert participle in (past, present, past.replace("a", "u")) or participle.endswith(("n", "ne"))
+    for row in verb_tense.rows().itertuples():
+        assert len({word for word in row.text[: row.start].split() if word in forms}) == 1
+
+
+def test_verbs_read_have_one_form_for_present_and_past() -> None:
+    invariant = "bet burst cast cut hit hurt let put quit set shed shut split spread upset"  # the past participle, too
+    assert {row["verb"] for row in read_words("tense_verbs")} == {*invariant.split(), "beat", "read"}
+
+
+def test_tense_variants_put_the_irregular_verb_in_another_clause() -> None:
+    frame = verb_tense.rows()
+    openings = frame["text"].str.split().str[0]
+    assert (
+        openings.isin(["When", "Whenever", "As", "Once", "Each", "After"]) == (frame["variant"] == "frames_b")
+    ).all()
+    assert frame.groupby(["group", "variant"]).size().eq(12).all()
