@@ -1,7 +1,7 @@
 """The number of a subject, read at a verb that does not show it, across nouns that compete with the subject."""
 
 from collections.abc import Iterator
-from itertools import cycle
+from itertools import cycle, islice
 
 import pandas as pd
 
@@ -70,9 +70,7 @@ def rows() -> pd.DataFrame:
 def _variant(variant: str) -> Iterator[Row]:
     attractors = _attractors(variant)
     openings, endings = cycle(OPENINGS[variant]), cycle(ENDINGS[variant])
-    # The other way round in the second variant, so that a noun meets other verbs there.
-    order = 1 if variant == "prepositions" else -1
-    verbs = {kind: cycle(_verbs(kind)[::order]) for kind in ("animate", "thing")}
+    verbs = {kind: _verbs(kind, variant) for kind in ("animate", "thing")}
     for noun in read_words("subject_nouns"):
         for pattern in PATTERNS:
             rest = {"verb": next(verbs[noun["kind"]]), "opening": next(openings), "ending": next(endings)}
@@ -92,9 +90,10 @@ def _endless(name: str) -> Iterator[Words]:
     return cycle(read_words(name))
 
 
-def _verbs(kind: str) -> list[str]:
-    """Return the past tenses that suit subjects of one kind."""
-    return [row["verb"] for row in read_words("past_verbs") if row["subjects"] in ("any", kind)]
+def _verbs(kind: str, variant: str) -> Iterator[str]:
+    """Yield the past tenses that suit subjects of one kind without end; a noun meets other ones in each variant."""
+    verbs = [row["verb"] for row in read_words("past_verbs") if row["subjects"] in ("any", kind)]
+    return islice(cycle(verbs), len(verbs) // 2 if variant == "clauses" else 0, None)
 
 
 def _pair(frame: str, noun: Words, words: Words, variant: str) -> Iterator[Row]:
