@@ -4,11 +4,13 @@ from collections.abc import Callable
 
 import pandas as pd
 
-from data.generated import factual, semantic, syntactic
+from data.generated import factual, grammatical_role, part_of_speech, semantic, subject_number, verb_tense
 
 GENERATORS: dict[str, Callable[[], pd.DataFrame]] = {
-    "subject_number": syntactic.subject_number,
-    "part_of_speech": syntactic.part_of_speech,
+    "subject_number": subject_number.rows,
+    "part_of_speech": part_of_speech.rows,
+    "grammatical_role": grammatical_role.rows,
+    "verb_tense": verb_tense.rows,
     "sentiment": semantic.sentiment,
     "word_sense": semantic.word_sense,
     "country_continent": factual.country_continent,

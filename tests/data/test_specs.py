@@ -14,6 +14,8 @@ SPECS = sorted((TOP / "data/specs").glob("*.yaml"))
 READ = {
     "subject_number": ("syntactic", "span"),
     "part_of_speech": ("syntactic", "span"),
+    "grammatical_role": ("syntactic", "span"),
+    "verb_tense": ("syntactic", "span"),
     "sentiment": ("semantic", "last"),
     "word_sense": ("semantic", "span"),
     "country_continent": ("factual", "span"),
