@@ -50,11 +50,11 @@ def make_project(folder: Path) -> None:
 
 
 def write_project(folder: Path, models: dict[str, dict[str, str]]) -> None:
-    """Write params with these models and one made-up dataset, and its spec."""
+    """Write params with these models and one made-up dataset, and its card."""
     params = yaml.safe_load((ROOT / "params.yaml").read_text()) | {"models": models, "datasets": {"made_up": {}}}
     (folder / "params.yaml").write_text(yaml.safe_dump(params))
-    (folder / "data/specs").mkdir(parents=True)
-    (folder / "data/specs/made_up.yaml").write_text("readout: last\ntoo_long: error\n")
+    (folder / "data/examples/made_up").mkdir(parents=True)
+    (folder / "data/examples/made_up/card.json").write_text('{"readout": "last", "too_long": "error"}')
 
 
 def write_texts(folder: Path, count: int) -> None:

@@ -34,14 +34,15 @@ if stage == "examples":
     out = f"data/examples/{cell[0]}"
     write(f"{out}/texts.parquet", spec["texts"])
     write(f"{out}/labels.parquet", spec["rule"])
+    write(f"{out}/variants.parquet", spec["rule"])
     write(f"{out}/surface.parquet", spec["texts"] + spec["rule"])
-    write(f"{out}/card.json", json.dumps({"feature": "f", "family": "g", "surface": 0.5, "about": spec["about"]}))
+    write(f"{out}/card.json", json.dumps({"feature": "f", "family": "g", "surface": 0.5, **spec}))
 elif stage == "extract":
     model, dataset = cell
-    spec = yaml.safe_load(Path(f"data/specs/{dataset}.yaml").read_text())
+    card = json.loads(Path(f"data/examples/{dataset}/card.json").read_text())
     source = yaml.safe_load(Path("params.yaml").read_text())["models"][model]["source"]
     texts = tree(f"data/examples/{dataset}/texts.parquet")
-    write(f"data/activations/{model}/{dataset}/z", spec["readout"] + source + texts)
+    write(f"data/activations/{model}/{dataset}/z", card["readout"] + source + texts)
 elif stage == "probe":
     model, dataset = cell
     card = json.loads(Path(f"data/examples/{dataset}/card.json").read_text())
@@ -79,6 +80,7 @@ def finished(tmp_path_factory) -> Path:
     (project / "params.yaml").write_text(yaml.safe_dump(params, sort_keys=False))
     for dataset in ("d1", "d2"):
         write_spec(project, dataset)
+    write_spec(project, "shared/base")
     subprocess.run(["git", "init", "-q"], cwd=project, check=True)
     repro(project)
     return project
@@ -100,7 +102,7 @@ def write_spec(project: Path, dataset: str, **changes: str) -> None:
         **changes,
     }
     path = project / f"data/specs/{dataset}.yaml"
-    path.parent.mkdir(exist_ok=True)
+    path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(yaml.safe_dump(spec))
 
 

@@ -1,4 +1,4 @@
-"""Stage `examples@<dataset>`: a dataset's source to texts, labels with folds, what words alone predict, and a card."""
+"""Stage `examples@<dataset>`: a source to texts, labels with folds, variants, what words alone predict, and a card."""
 
 import argparse
 import tempfile
@@ -84,16 +84,17 @@ def _surface(examples: Examples) -> pd.DataFrame:
 
 
 def _write(folder: Path, examples: Examples, surface: pd.DataFrame, card: dict[str, Any]) -> None:
-    """Write the four files beside the folder first, so that a run that stops leaves nothing half-written in it."""
+    """Write the five files beside the folder first, so that a run that stops leaves nothing half-written in it."""
     folder.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}-") as name:
         draft = Path(name)
         examples.texts.to_parquet(draft / "texts.parquet", index=False)
         examples.labels.to_parquet(draft / "labels.parquet", index=False)
+        examples.variants.to_parquet(draft / "variants.parquet", index=False)
         surface.to_parquet(draft / "surface.parquet", index=False)
         (draft / "card.json").write_text(card_json(card), encoding="utf-8")
         folder.mkdir(exist_ok=True)
-        for file in ("texts.parquet", "labels.parquet", "surface.parquet", "card.json"):
+        for file in ("texts.parquet", "labels.parquet", "variants.parquet", "surface.parquet", "card.json"):
             (draft / file).replace(folder / file)
 
 

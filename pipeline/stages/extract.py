@@ -9,13 +9,13 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-import yaml
 
 from pipeline.align import check_context, tokenize
 from pipeline.checkpoint import ModelEntry, find_checkpoint
 from pipeline.device import choose_device, choose_dtype
 from pipeline.engine import Cell, extract
 from pipeline.errors import PipelineError, exit_on
+from pipeline.jsonfile import read_json
 from pipeline.models import SPLIT, context_length, load_config, load_tokenizer
 from pipeline.params import load_params, read_section
 from pipeline.ranks import join_ranks
@@ -86,8 +86,9 @@ def _read_settings(params: Mapping[str, Any]) -> ExtractParams:
 def _read_cell(model: str, dataset: str, settings: ExtractParams, entry: ModelEntry) -> Cell:
     """Return the cell with its texts tokenized: whatever can be wrong without the model is found here."""
     checkpoint = find_checkpoint(model, entry)
-    readout, too_long = _reading_rules(Path("data/specs") / f"{dataset}.yaml")
-    texts = _read_texts(Path("data/examples") / dataset / "texts.parquet")
+    examples = Path("data/examples") / dataset
+    texts = _read_texts(examples / "texts.parquet")
+    readout, too_long = _reading_rules(examples / "card.json")
     config, tokenizer = load_config(checkpoint), load_tokenizer(checkpoint)
     ids = texts["example_id"].tolist()
     spans = list(zip(texts["start"].tolist(), texts["end"].tolist(), strict=True))
@@ -101,14 +102,14 @@ def _read_cell(model: str, dataset: str, settings: ExtractParams, entry: ModelEn
     )
 
 
-def _reading_rules(spec: Path) -> tuple[str, str]:
-    """Return readout and too_long of a dataset; the rest of its spec is no business of this stage."""
+def _reading_rules(card: Path) -> tuple[str, str]:
+    """Return readout and too_long of a dataset; the rest of its card is no business of this stage."""
+    rules = read_json(card)
     try:
-        rules = yaml.safe_load(spec.read_text(encoding="utf-8"))
         return rules["readout"], rules["too_long"]
-    except (FileNotFoundError, KeyError, TypeError, yaml.YAMLError) as error:
+    except (KeyError, TypeError):
         raise PipelineError(
-            f"{spec}: no `readout` and `too_long` to be read ({error}); see python -m data.check {spec}"
+            f"{card}: has no `readout` and `too_long`; make it again with `dvc repro -f -s examples@{card.parent.name}`"
         ) from None
 
 

@@ -48,6 +48,7 @@ ROWS = [
     ("e4", "a cat", 2, 5),
 ]
 LONG = ("e9", "the cat " * 10, 4, 7)  # 22 tokens; the tokenizer states a limit of 20
+CARD = "data/examples/toy/card.json"
 STORE = Path("data/activations/tiny/toy")
 UNFINISHED = Path("data/unfinished")
 # Another batch sums in another order: float32 keeps 5 to 6 digits of numbers of size 10. float16 keeps 11 bits.
@@ -59,9 +60,9 @@ def _write_texts(rows: list[tuple[str, str, int, int]]) -> None:
     table.to_parquet("data/examples/toy/texts.parquet", index=False)
 
 
-def _write_spec(**changes: Any) -> None:
+def _write_card(**changes: Any) -> None:
     spec = {"feature": "noun_class", "readout": "span", "too_long": "error"} | changes
-    Path("data/specs/toy.yaml").write_text(yaml.safe_dump(spec))
+    Path(CARD).write_text(json.dumps(spec))
 
 
 def _write_params(section: str, **changes: Any) -> None:
@@ -72,10 +73,9 @@ def _write_params(section: str, **changes: Any) -> None:
 def project(tmp_path: Path, model_folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     shutil.copytree(model_folder, tmp_path / "model")
     monkeypatch.chdir(tmp_path)
-    for folder in ("data/specs", "data/examples/toy"):
-        Path(folder).mkdir(parents=True)
+    Path("data/examples/toy").mkdir(parents=True)
     _write_params("extract")
-    _write_spec()
+    _write_card()
     _write_texts(ROWS)
     return tmp_path
 
@@ -97,7 +97,7 @@ def _files(folder: Path) -> dict[str, bytes]:
 @pytest.mark.usefixtures("project")
 @pytest.mark.parametrize("readout", ["span", "mean"])
 def test_every_row_holds_what_capture_gives_for_its_text_alone(readout: str) -> None:
-    _write_spec(readout=readout)
+    _write_card(readout=readout)
     _run()
     checkpoint = find_checkpoint("tiny", ModelEntry("./model"))
     model, tokenizer = load_model(checkpoint, "cpu"), load_tokenizer(checkpoint)
@@ -178,7 +178,7 @@ def test_the_batch_budget_changes_no_row() -> None:
 def test_texts_that_are_too_long_are_dropped_and_counted_where_the_spec_says_so(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    _write_spec(too_long="drop")
+    _write_card(too_long="drop")
     _write_texts([ROWS[0], LONG, *ROWS[1:]])
     _run()
     assert capsys.readouterr().out.startswith("extract tiny toy: 5 examples, 1 dropped as too long\n")
@@ -221,12 +221,15 @@ BAD_INPUT: list[tuple[Callable[[], Any], str]] = [
     (lambda: _write_params("models", tiny={"path": "x"}), r"models\.tiny: unknown key 'path'; allowed: source, rev"),
     (lambda: _write_params("models", tiny={"source": "./model", "sha256": "0" * 64}), r"models\.tiny\.sha256: the we"),
     (lambda: Path("model/model.safetensors").unlink(), r"models\.tiny: \./model: no weights"),
-    (lambda: Path("data/specs/toy.yaml").unlink(), r"^data/specs/toy\.yaml: no `readout` .* python -m data\.check"),
-    (lambda: Path("data/specs/toy.yaml").write_text("readout: span"), r"toy\.yaml: .*'too_long'"),
-    (lambda: Path("data/specs/toy.yaml").write_text(""), r"toy\.yaml: no `readout` and `too_long` to be read"),
-    (lambda: Path("data/specs/toy.yaml").write_text("a: [1"), r"toy\.yaml: no `readout` and `too_long` to be read"),
-    (lambda: _write_spec(readout="first"), "readout: 'first' is not one of last, span, mean"),
-    (lambda: _write_spec(too_long="cut"), "too_long: 'cut' is not one of error, drop"),
+    (lambda: Path(CARD).unlink(), rf"^{CARD}: no such file; make it with `dvc repro`"),
+    (
+        lambda: Path(CARD).write_text('{"readout": "span"}'),
+        rf"^{CARD}: has no `readout` and `too_long`; .*examples@toy",
+    ),
+    (lambda: Path(CARD).write_text("[]"), rf"^{CARD}: has no `readout` and `too_long`"),
+    (lambda: Path(CARD).write_text("a: [1"), rf"^{CARD}: not readable: .*delete it and run `dvc repro`"),
+    (lambda: _write_card(readout="first"), "readout: 'first' is not one of last, span, mean"),
+    (lambda: _write_card(too_long="cut"), "too_long: 'cut' is not one of error, drop"),
     (
         lambda: Path("data/examples/toy/texts.parquet").unlink(),
         r"toy/texts\.parquet: no such file; .*examples@toy",
@@ -271,7 +274,7 @@ def test_a_model_that_fails_its_check_is_refused_and_an_earlier_store_stays(monk
 @pytest.mark.slow
 @pytest.mark.usefixtures("project")
 def test_the_command_ends_with_the_message_alone() -> None:
-    _write_spec(readout="first")
+    _write_card(readout="first")
     root = Path(__file__).parents[2]
     command = [sys.executable, "-m", "pipeline.stages.extract", "tiny", "toy"]
     done = subprocess.run(command, env={"PYTHONPATH": str(root)}, capture_output=True, text=True, check=False)

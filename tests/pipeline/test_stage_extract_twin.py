@@ -43,10 +43,9 @@ def _write_params(**changes: Any) -> None:
 def _project(tmp_path: Path, model_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     shutil.copytree(model_folder, tmp_path / "model")
     monkeypatch.chdir(tmp_path)
-    for folder in ("data/specs", "data/examples/toy"):
-        Path(folder).mkdir(parents=True)
+    Path("data/examples/toy").mkdir(parents=True)
     _write_params()
-    Path("data/specs/toy.yaml").write_text("readout: last\ntoo_long: error\n")
+    Path("data/examples/toy/card.json").write_text('{"readout": "last", "too_long": "error"}')
     table = pd.DataFrame([(name, text, 0, len(text)) for name, text in TEXTS.items()])
     table.columns = pd.Index(["example_id", "text", "start", "end"])
     table.to_parquet("data/examples/toy/texts.parquet", index=False)

@@ -166,9 +166,8 @@ def prepared(tmp_path_factory: pytest.TempPathFactory, model_folder: Path) -> Pa
     folder = tmp_path_factory.mktemp("prepared")
     shutil.copytree(model_folder, folder / "model")
     with contextlib.chdir(folder):
-        for name in ("data/specs", "data/examples/toy"):
-            Path(name).mkdir(parents=True)
-        Path("data/specs/toy.yaml").write_text("readout: span\ntoo_long: error\n")
+        Path("data/examples/toy").mkdir(parents=True)
+        Path("data/examples/toy/card.json").write_text('{"readout": "span", "too_long": "error"}')
         Project().params()
         Project().texts()
     return folder

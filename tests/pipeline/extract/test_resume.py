@@ -197,10 +197,11 @@ def _grow_weights() -> None:
 
 
 SETTINGS = ("extract.precision", "extract.batch_tokens", "extract.seed", "extract.device")
+CARD = "data/examples/toy/card.json"
 ALL = ", ".join(("texts", "model", "config", *SETTINGS, "libraries", "code"))
 CHANGES: list[tuple[Callable[[Any, pytest.MonkeyPatch], Any], str]] = [
     (lambda project, _: project.texts(21), "texts"),
-    (lambda *_: Path("data/specs/toy.yaml").write_text("readout: mean\ntoo_long: error\n"), "texts"),
+    (lambda *_: Path(CARD).write_text('{"readout": "mean", "too_long": "error"}'), "texts"),
     (lambda *_: _grow_weights(), "model"),
     (lambda *_: _edit_config(hidden_act="relu"), "config"),
     (lambda project, _: project.params(batch_tokens=40), "extract.batch_tokens"),
@@ -236,7 +237,7 @@ def test_half_finished_work_on_anything_else_is_named_and_given_up(
 SAME: list[Callable[[Any], Any]] = [
     lambda _: None,
     lambda project: project.params(device="auto"),  # which is the CPU here
-    lambda _: Path("data/specs/toy.yaml").write_text("readout: span\ntoo_long: drop\n"),
+    lambda _: Path(CARD).write_text('{"readout": "span", "too_long": "drop"}'),
     lambda _: os.utime("model/model.safetensors"),
 ]
 
