@@ -54,8 +54,9 @@ def read_cap(place: str, raw: dict[str, Any]) -> Cap:
 def choose_rows(cap: Cap, table: pd.DataFrame) -> pd.Series:
     """Return which rows are kept, True or False on the index of `table`.
 
-    Groups are asked one after the other, in the order of a hash of their names; one is kept whole where it fits into
-    what is still wanted of each class. So the choice depends on the rows and not on their order.
+    Groups are asked one after the other, in the order of a hash of their names, so that the choice depends on the rows
+    and not on their order. One is kept whole where it fits into what is still wanted of each class; with `per_group`,
+    which says that its rows are no twins, what fits of it is kept.
 
     Args:
         cap: How many of what.
@@ -69,10 +70,8 @@ def choose_rows(cap: Cap, table: pd.DataFrame) -> pd.Series:
         >>> int(choose_rows(Cap(4), table).sum())
         4
     """
-    kept = _thinned(table, cap.per_group)
-    there = table[kept]
-    if len(there) > cap.examples or cap.balance:
-        kept &= table["group"].isin(_chosen_groups(cap, there))
+    whole = cap.per_group is None
+    kept = table["group"].isin(_chosen_groups(cap, table)) if whole else _chosen_rows(cap, table)
     lost = set(table["label"]) - set(table.loc[kept, "label"])
     if lost:
         raise DataError(
@@ -82,15 +81,8 @@ def choose_rows(cap: Cap, table: pd.DataFrame) -> pd.Series:
     return kept
 
 
-def _thinned(table: pd.DataFrame, per_group: int | None) -> pd.Series:
-    if per_group is None:
-        return pd.Series(True, index=table.index)
-    order = table.assign(turn=table["example_id"].map(_digest)).sort_values("turn")
-    return (order.groupby(["group", "label"]).cumcount() < per_group).reindex(table.index)
-
-
 def _chosen_groups(cap: Cap, table: pd.DataFrame) -> list[str]:
-    room = _quotas(cap, table["label"].value_counts())
+    room = _quotas(cap, table["label"])
     chosen = []
     counts = {name: Counter(labels) for name, labels in table.groupby("group")["label"]}
     for name in sorted(counts, key=_digest):
@@ -100,12 +92,23 @@ def _chosen_groups(cap: Cap, table: pd.DataFrame) -> list[str]:
     return chosen
 
 
-def _quotas(cap: Cap, sizes: pd.Series) -> Counter[str]:
+def _chosen_rows(cap: Cap, table: pd.DataFrame) -> pd.Series:
+    """Return which rows are kept where groups may be thinned: of each class the first, in the order of the groups."""
+    order = table.assign(turn=table["group"].map(_digest), row=table["example_id"].map(_digest))
+    order = order.sort_values(["turn", "row"])
+    order = order[order.groupby(["group", "label"]).cumcount() < cap.per_group]
+    room = _quotas(cap, order["label"])
+    chosen = order.index[order.groupby("label").cumcount() < order["label"].map(room)]
+    return pd.Series(table.index.isin(chosen), index=table.index)
+
+
+def _quotas(cap: Cap, labels: pd.Series) -> Counter[str]:
     """Return how many of each class are wanted: shares that are rounded down, but never to none."""
+    sizes = labels.value_counts()
     if cap.balance:
         each = min(cap.examples // len(sizes), int(sizes.min()))
         return Counter({str(label): each for label in sizes.index})
-    total = int(sizes.sum())
+    total = max(len(labels), cap.examples)
     return Counter({str(label): max(1, cap.examples * int(n) // total) for label, n in sizes.items()})
 
 

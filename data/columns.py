@@ -140,6 +140,27 @@ def read_melt(place: str, value: Any) -> Melt:
     return Melt(columns, split)
 
 
+def check_pattern(place: str, pattern: str) -> str:
+    """Return a text that is a regular expression.
+
+    Args:
+        place: File and field, for messages.
+        pattern: The text.
+
+    Raises:
+        DataError: If it is none.
+
+    Example:
+        >>> check_pattern("x.yaml: remove: word", "-[nv]$")
+        '-[nv]$'
+    """
+    try:
+        re.compile(pattern)
+    except (re.error, OverflowError, RecursionError) as error:
+        raise DataError(f"{place}: not a regular expression: {error}") from None
+    return pattern
+
+
 def _told(value: str | Template | Grouping) -> str:
     if isinstance(value, Template):
         return value.template
@@ -186,10 +207,8 @@ def _grouping(place: str, raw: Mapping[str, Any]) -> Grouping:
     inner = raw["group"]
     check_keys(place, inner, ("columns",), ("columns", "pattern"))
     pattern = check_text(place, inner, "pattern") if "pattern" in inner else None
-    try:
-        re.compile(pattern or "")
-    except (re.error, OverflowError, RecursionError) as error:
-        raise DataError(f"{place}: pattern: not a regular expression: {error}") from None
+    if pattern is not None:
+        check_pattern(f"{place}: pattern", pattern)
     return Grouping(check_texts(place, inner, "columns"), pattern)
 
 

@@ -1,4 +1,4 @@
-"""From the records of a source to rows with the fields of the spec: choose, melt, fill templates, group."""
+"""From the records of a source to rows with the fields of the spec: choose, clean, melt, fill templates, group."""
 
 import json
 import re
@@ -42,6 +42,30 @@ def choose(place: str, rows: Sequence[Named], where: Mapping[str, Sequence[str]]
                             f"{', '.join(map(repr, there[:10]))}")  # fmt: skip
         kept = left
     return kept, dropped
+
+
+def clean(place: str, rows: Sequence[Named], remove: Mapping[str, str]) -> list[Named]:
+    """Return the rows without what regular expressions match in some of their columns.
+
+    Args:
+        place: Source, for messages.
+        rows: Rows with their names.
+        remove: Column -> regular expression.
+
+    Raises:
+        DataError: If there is no such column.
+
+    Example:
+        >>> clean("x.tsv", [(1, {"word": "cat-n"})], {"word": "-[nv]$"})
+        [(1, {'word': 'cat'})]
+    """
+    for column in remove:
+        _check_column(place, f"remove: {column}", column, rows)
+    patterns = {column: re.compile(pattern) for column, pattern in remove.items()}
+    return [
+        (name, {**record, **{one: pattern.sub("", _plain(record.get(one))) for one, pattern in patterns.items()}})
+        for name, record in rows
+    ]
 
 
 def melt_rows(place: str, rows: Sequence[Named], melt: Melt) -> list[Named]:

@@ -13,7 +13,7 @@ from data.files import read_files
 from data.generated.suite import GENERATORS
 from data.hub import load_hub
 from data.places import FileSource, GeneratorSource, HubSource
-from data.rows import Named, all_columns, choose, melt_rows, select_fields
+from data.rows import Named, all_columns, choose, clean, melt_rows, select_fields
 from data.spec import DatasetSpec
 
 Record = Mapping[str, Any]
@@ -75,12 +75,14 @@ def _generate(source: GeneratorSource) -> list[Record]:
 def _wanted(spec: DatasetSpec) -> list[str]:
     """Return the columns of the source that the spec names."""
     named = [part for parts in spec.columns.needed().values() for part in parts]
-    return [*named, *spec.where, *(spec.melt.columns if spec.melt else ())]
+    return [*named, *spec.where, *spec.remove, *(spec.melt.columns if spec.melt else ())]
 
 
 def _raw(spec: DatasetSpec, rows: list[Named], digest: str | None) -> RawRows:
     place = spec.source.place
     kept, dropped = choose(place, rows, spec.where)
+    if spec.remove:
+        kept = clean(place, kept, spec.remove)
     if spec.melt:
         kept = melt_rows(place, kept, spec.melt)
     table = select_fields(place, kept, spec.columns)

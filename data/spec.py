@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from data.cap import Cap, read_cap
-from data.columns import GENERATED, Columns, Melt, read_columns, read_melt
+from data.columns import GENERATED, Columns, Melt, check_pattern, read_columns, read_melt
 from data.errors import DataError
 from data.keys import check_choice, check_keys, check_mapping, check_slug, check_text, shown
 from data.places import GeneratorSource, Source, read_place
@@ -15,7 +15,7 @@ from data.yamlfile import read_yaml
 FAMILIES = ("structural", "syntactic", "semantic", "factual", "truth", "expression")
 READOUTS = ("last", "span", "mean")
 REQUIRED = ("description", "feature", "family", "licence", "citation", "readout", "too_long", "source")
-SHAPE = ("where", "melt")  # what a generator has no need of
+SHAPE = ("where", "remove", "melt")  # what a generator has no need of
 OPTIONAL = ("artefacts", "columns", "labels", "duplicates", "contradictions", "cap", *SHAPE)
 REST = "*"  # under `labels:`, every label that has no line of its own
 
@@ -37,6 +37,7 @@ class DatasetSpec:
         too_long: What extraction does with a text longer than the model's context: `error` or `drop`.
         source: Where the rows come from.
         where: Column -> the values it may have, for rows of the source to be taken at all.
+        remove: Column -> regular expression; what it matches is taken out.
         melt: How several columns of a row become rows of their own, or None where a row is an example.
         columns: Which column holds what.
         labels: Raw label -> label, or -> None to drop its rows, `REST` -> None for all others; None keeps them.
@@ -57,6 +58,7 @@ class DatasetSpec:
     too_long: str
     source: Source
     where: Mapping[str, tuple[str, ...]]
+    remove: Mapping[str, str]
     melt: Melt | None
     columns: Columns
     labels: Mapping[str, str | None] | None
@@ -95,6 +97,7 @@ def load_spec(path: Path) -> DatasetSpec:
         too_long=check_choice(place, raw, "too_long", ("error", "drop")),
         source=source,
         where=_where(f"{place}: where", raw["where"]) if "where" in raw else {},
+        remove=_remove(f"{place}: remove", raw["remove"]) if "remove" in raw else {},
         melt=read_melt(f"{place}: melt", raw["melt"]) if "melt" in raw else None,
         columns=_columns(place, raw, source, readout),
         labels=_labels(f"{place}: labels", raw["labels"]) if "labels" in raw else None,
@@ -123,6 +126,11 @@ def _where(place: str, value: Any) -> dict[str, tuple[str, ...]]:
         if odd:
             raise DataError(f"{place}: {name}: expected a value or a list of them, got {shown(odd[0])}; in quotes?")
     return {name: tuple(map(str, values)) for name, values in wanted.items()}
+
+
+def _remove(place: str, value: Any) -> dict[str, str]:
+    raw = check_mapping(place, value)
+    return {str(name): check_pattern(f"{place}: {name}", check_text(place, raw, name)) for name in raw}
 
 
 def _labels(place: str, value: Any) -> dict[str, str | None]:

@@ -71,7 +71,8 @@ def _parse(path: Path) -> Any:
         return _Plain(content.decode("utf-8")).get_single_data()
     except (FileNotFoundError, NotADirectoryError):
         names = sorted(file.name for file in path.parent.glob("*.yaml"))
-        there = f"; {path.parent} has {', '.join(names)}{nearest(path.name, names)}" if names else ""
+        few = ", ".join(names) if len(names) <= 8 else f"{len(names)} specs"
+        there = f"; {path.parent} has {few}{nearest(path.name, names)}" if names else ""
         raise DataError(f"{path}: no such file{there}") from None
     except OSError as error:
         raise DataError(f"{path}: cannot be read: {error.strerror}") from None
