@@ -9,7 +9,8 @@ import pandas as pd
 
 from data.examples import Examples
 from data.sources import RawRows
-from data.spec import DatasetSpec, FileSource, GeneratorSource
+from data.places import FileSource, GeneratorSource
+from data.spec import DatasetSpec
 
 SHOWN = 5  # examples on a card, more only where there are more classes
 RARE = 20  # examples; fewer and a fold holds a handful, so that one example moves the accuracy by many points

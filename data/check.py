@@ -17,10 +17,11 @@ from rich.text import Text
 from data.card import build_card, pin_line
 from data.errors import DataError
 from data.examples import Examples, build_examples
+from data.places import FileSource
 from data.preview import about_reading, clean, marked_text, marked_tokens
 from data.reading import Reading, ask_model
 from data.sources import RawRows, read_source
-from data.spec import DatasetSpec, FileSource, load_spec
+from data.spec import DatasetSpec, load_spec
 from data.surface import surface_accuracy
 
 
