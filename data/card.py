@@ -8,8 +8,8 @@ from typing import Any
 import pandas as pd
 
 from data.examples import Examples
-from data.sources import RawRows
 from data.places import FileSource, GeneratorSource
+from data.sources import RawRows
 from data.spec import DatasetSpec
 
 SHOWN = 5  # examples on a card, more only where there are more classes
@@ -42,6 +42,7 @@ def build_card(spec: DatasetSpec, raw: RawRows, examples: Examples, surface: flo
     about = ("dataset", "feature", "family", "description", "artefacts", "licence", "citation", "readout", "too_long")
     return {
         **{key: getattr(spec, key) for key in about},
+        "n_read": raw.n_read,
         "n_examples": len(labels),
         "n_groups": int(labels["group"].nunique()),
         "n_control_keys": int(labels["control_key"].nunique()),
@@ -49,8 +50,9 @@ def build_card(spec: DatasetSpec, raw: RawRows, examples: Examples, surface: flo
         "majority": majority,
         "surface": surface,
         "folds": _folds(labels),
+        "variants": _variants(labels, examples.variants),
         "source": _source(spec, raw),
-        "dropped": dict(examples.dropped),
+        "dropped": {**raw.dropped, **examples.dropped},
         "examples": _shown(examples),
         "warnings": _warnings(spec, raw, examples, surface, majority),
     }
@@ -98,9 +100,21 @@ def _folds(labels: pd.DataFrame) -> list[dict[str, Any]]:
     ]
 
 
+def _variants(labels: pd.DataFrame, variants: pd.DataFrame) -> dict[str, dict[str, int]]:
+    """Return the examples of each class in each variant; empty where the dataset has no variants."""
+    named = labels.assign(variant=variants["variant"]).dropna(subset="variant")
+    return {str(variant): _counts(there["label"]) for variant, there in named.groupby("variant")}
+
+
 def _source(spec: DatasetSpec, raw: RawRows) -> dict[str, Any]:
+    """Return where the rows are from, without the options that are not set."""
     kinds = {GeneratorSource: "generator", FileSource: "path"}
-    return {"kind": kinds.get(type(spec.source), "hub"), **dataclasses.asdict(spec.source), "sha256": raw.sha256}
+    fields = dataclasses.asdict(spec.source)
+    if isinstance(spec.source, FileSource):
+        paths = fields.pop("paths")
+        fields = {"path": paths[0] if len(paths) == 1 else list(paths), **fields}
+    given = {key: value for key, value in fields.items() if value is not None}
+    return {"kind": kinds.get(type(spec.source), "hub"), **given, "sha256": raw.sha256}
 
 
 def _shown(examples: Examples) -> list[dict[str, Any]]:
@@ -122,7 +136,7 @@ def _about_source(spec: DatasetSpec, raw: RawRows) -> str:
     if not isinstance(spec.source, FileSource) or spec.source.sha256:
         return ""
     return (
-        f"{spec.source.path} is not pinned: DVC watches the spec and not this file, so a change in it goes unnoticed. "
+        f"{spec.source.place} is not pinned: DVC watches the spec and not this file, so a change in it goes unnoticed. "
         f"Put this line under `source:` in {spec.path}: {pin_line(raw)}"
     )
 

@@ -125,7 +125,7 @@ def _file_source(place: str, raw: Mapping[str, Any], kind: str) -> FileSource:
     paths = tuple(classes.values()) or check_texts(place, raw, "path")
     label_file = check_text(place, raw, "label_file") if "label_file" in raw else None
     if label_file and len(paths) > 1:
-        raise DataError(f"{place}: label_file: goes with one path, and there are {len(paths)}")
+        raise DataError(f"{place}: label_file: goes with one path, not {len(paths)}")
     named = (*paths, *([label_file] if label_file else []))
     for path in named:
         _check_inside(place, path)

@@ -76,13 +76,13 @@ def test_numbers_and_truth_values_become_text(write_spec: Write) -> None:
         ("x.csv", b"text,label\na,0\nb\xe9,1\n", "x.csv: line 3 is not UTF-8"),
         ("x.csv", "text,label\na,0\nb\n", "x.csv: line 3 has 1 fields, the header has 2"),
         ("x.csv", "text,label\na,b,0\n", "x.csv: line 2 has 3 fields, the header has 2"),
-        ("x.csv", 'text,label\n"a,0\nb,1\n', "x.csv: line 3: unexpected end of data; quote fields"),
+        ("x.csv", 'text,label\n"a,0\nb,1\n', "x.csv: lines 2 to 3: unexpected end of data; quote fields"),
         ("x.csv", "text,label,text\na,0,b\n", "the column 'text' more than once"),
         ("x.csv", "text,label\n", "x.csv: has no rows"),
-        ("x.csv", "Text,label\na,0\n", r"columns.text: no column 'text'; it has Text, label; did you mean 'Text'\?"),
+        ("x.csv", "Text,label\na,0\n", r"no column 'text'; it has Text, label, .*; did you mean 'Text'\?"),
         ("x.tsv", "text\tlabel\na\n", "x.tsv: line 2 has 1 fields"),
         ("x.json", '[\n{"text" 1}]', "x.json: line 2 is not JSON: Expecting ':'"),
-        ("x.json", '{"text": "a"}', "x.json: expected a list of objects; for one object a line set `format: jsonl`"),
+        ("x.json", '{"text": "a"}', "x.json: expected a list of objects; say with `records:` .* `format: jsonl`"),
         ("x.jsonl", '{"text": "a", "label": 1}\n{"text"\n', "x.jsonl: line 2 is not JSON"),
         ("x.jsonl", '["a"]\n', "x.jsonl: line 1: expected an object"),
         ("x.jsonl", '{"text": ["a"], "label": 1}\n', r"column 'text': row 1: expected .*, got \['a'\]"),
@@ -125,12 +125,13 @@ def test_the_pin_is_checked(toy: pd.DataFrame, write_spec: Write) -> None:
 
 def test_a_generator_is_called(write_spec: Write, monkeypatch: pytest.MonkeyPatch) -> None:
     made = pd.DataFrame(
-        [("a b", 0, 1, "x", "g", "a")], columns=["text", "start", "end", "label", "group", "control_key"]
+        [("a b", 0, 1, "x", "g", "a", "v")],
+        columns=["text", "start", "end", "label", "group", "control_key", "variant"],
     )
     monkeypatch.setitem(sources.GENERATORS, "sentiment", lambda: made)
     raw = read_source(load_spec(write_spec(source={"generator": "sentiment"}, columns=None)), Path())
     assert raw.rows.iloc[0].to_dict() == {key: str(value) for key, value in made.iloc[0].items()}
-    csv = b"text,label,start,end,group,control_key\na b,x,0,1,g,a\n"
+    csv = b"text,label,start,end,group,control_key,variant\na b,x,0,1,g,a,v\n"
     assert raw.sha256 == hashlib.sha256(csv).hexdigest()
 
 

@@ -1,41 +1,52 @@
-"""The bundled specs, read and built as the examples stage does."""
+"""The specs that ship: each can be read; which are bundled and which are for public sets."""
 
+from collections import Counter
 from pathlib import Path
 
 import pytest
 
-from data.card import build_card
-from data.examples import build_examples
-from data.sources import GENERATORS, read_source
-from data.spec import GeneratorSource, load_spec
+from data.generated.suite import GENERATORS
+from data.places import FileSource, GeneratorSource, HubSource
+from data.spec import FAMILIES, DatasetSpec, load_spec
 
-TOP = Path(__file__).parents[2]
-SPECS = sorted((TOP / "data/specs").glob("*.yaml"))
-READ = {
-    "subject_number": ("syntactic", "span"),
-    "part_of_speech": ("syntactic", "span"),
-    "grammatical_role": ("syntactic", "span"),
-    "verb_tense": ("syntactic", "span"),
-    "sentiment": ("semantic", "last"),
-    "word_sense": ("semantic", "span"),
-    "country_continent": ("factual", "span"),
-    "capital_truth": ("factual", "last"),
-}
+FOLDER = Path(__file__).parents[2] / "data/specs"
+PATHS = sorted(FOLDER.glob("*.yaml"))
+SETS = {"ag", "azaria", "bless", "blimp", "cola", "fever", "got", "known", "lre", "mmlu", "senteval", "sst2",
+        "truthfulqa", "ud", "wic"}  # fmt: skip
 
 
-def test_every_generator_has_a_spec() -> None:
-    specs = [load_spec(path) for path in SPECS]
-    assert {spec.source.generator for spec in specs if isinstance(spec.source, GeneratorSource)} == set(GENERATORS)
-    assert {spec.dataset: (spec.family, spec.readout) for spec in specs} == READ
-    assert all(spec.feature == spec.dataset and spec.licence == "Apache-2.0" for spec in specs)
-    assert all(f"@misc{{headatlas_{spec.dataset}," in spec.citation for spec in specs)
+@pytest.fixture(scope="module")
+def specs() -> dict[str, DatasetSpec]:
+    return {path.stem: load_spec(path) for path in PATHS}
 
 
-@pytest.mark.parametrize("path", SPECS, ids=lambda path: path.stem)
-def test_a_bundled_dataset_builds_without_warnings(path: Path) -> None:
-    spec = load_spec(path)
-    raw = read_source(spec, TOP)
-    examples = build_examples(spec, raw.rows, n_folds=5, seed=0)
-    card = build_card(spec, raw, examples, surface=1 / examples.labels["label"].nunique())
-    assert (card["warnings"], card["dropped"]) == ([], {})
-    assert len(set(card["classes"].values())) == 1
+def test_every_generator_has_a_spec_of_its_name(specs: dict[str, DatasetSpec]) -> None:
+    bundled = {name: spec.source for name, spec in specs.items() if isinstance(spec.source, GeneratorSource)}
+    assert {name: source.generator for name, source in bundled.items()} == {name: name for name in GENERATORS}
+
+
+def test_every_family_is_bundled(specs: dict[str, DatasetSpec]) -> None:
+    families = Counter(specs[name].family for name in GENERATORS)
+    assert set(families) == set(FAMILIES)
+    assert min(families.values()) >= 3
+    assert len(GENERATORS) >= 20
+
+
+def test_the_public_sets_are_there_by_hub_and_by_folder(specs: dict[str, DatasetSpec]) -> None:
+    public = {name: spec for name, spec in specs.items() if name not in GENERATORS}
+    assert {name.split("_")[0] for name in public} == SETS
+    for name, spec in public.items():
+        assert isinstance(spec.source, FileSource if name.endswith("_files") else HubSource)
+        assert not isinstance(spec.source, FileSource) or spec.source.place.startswith("data/public/")
+
+
+def test_a_paradigm_of_blimp_is_four_lines(specs: dict[str, DatasetSpec]) -> None:
+    names = [name for name, spec in specs.items() if name.startswith("blimp_") and isinstance(spec.source, HubSource)]
+    assert len(names) == 67
+    assert all(len((FOLDER / f"{name}.yaml").read_text().splitlines()) == 4 for name in names)
+    assert all(specs[name].feature == name == f"blimp_{specs[name].source.config.lower()}" for name in names)
+
+
+def test_a_feature_has_one_family(specs: dict[str, DatasetSpec]) -> None:
+    families = {(spec.feature, spec.family) for spec in specs.values()}
+    assert len(families) == len({feature for feature, _ in families})
