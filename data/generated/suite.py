@@ -4,7 +4,12 @@ from collections.abc import Callable
 
 import pandas as pd
 
-from data.generated import factual, semantic, syntactic
+from data.generated import (
+    factual,
+    relative_position,
+    semantic,
+    syntactic,
+)
 
 GENERATORS: dict[str, Callable[[], pd.DataFrame]] = {
     "subject_number": syntactic.subject_number,
@@ -13,4 +18,5 @@ GENERATORS: dict[str, Callable[[], pd.DataFrame]] = {
     "word_sense": semantic.word_sense,
     "country_continent": factual.country_continent,
     "capital_truth": factual.capital_truth,
+    "relative_position": relative_position.rows,
 }
