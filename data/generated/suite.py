@@ -6,6 +6,7 @@ import pandas as pd
 
 from data.generated import (
     factual,
+    previous_word,
     relative_position,
     semantic,
     syntactic,
@@ -19,4 +20,5 @@ GENERATORS: dict[str, Callable[[], pd.DataFrame]] = {
     "country_continent": factual.country_continent,
     "capital_truth": factual.capital_truth,
     "relative_position": relative_position.rows,
+    "previous_word": previous_word.rows,
 }
