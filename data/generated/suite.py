@@ -10,6 +10,7 @@ from data.generated import (
     relative_position,
     semantic,
     syntactic,
+    word_repetition,
 )
 
 GENERATORS: dict[str, Callable[[], pd.DataFrame]] = {
@@ -21,4 +22,5 @@ GENERATORS: dict[str, Callable[[], pd.DataFrame]] = {
     "capital_truth": factual.capital_truth,
     "relative_position": relative_position.rows,
     "previous_word": previous_word.rows,
+    "word_repetition": word_repetition.rows,
 }
