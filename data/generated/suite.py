@@ -10,6 +10,7 @@ from data.generated import (
     relative_position,
     semantic,
     syntactic,
+    word_rarity,
     word_repetition,
 )
 
@@ -23,4 +24,5 @@ GENERATORS: dict[str, Callable[[], pd.DataFrame]] = {
     "relative_position": relative_position.rows,
     "previous_word": previous_word.rows,
     "word_repetition": word_repetition.rows,
+    "word_rarity": word_rarity.rows,
 }
