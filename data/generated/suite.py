@@ -9,6 +9,7 @@ from data.generated import (
     previous_word,
     relative_position,
     semantic,
+    sentence_length,
     syntactic,
     word_rarity,
     word_repetition,
@@ -25,4 +26,5 @@ GENERATORS: dict[str, Callable[[], pd.DataFrame]] = {
     "previous_word": previous_word.rows,
     "word_repetition": word_repetition.rows,
     "word_rarity": word_rarity.rows,
+    "sentence_length": sentence_length.rows,
 }
