@@ -16,6 +16,7 @@ PLACES = {
     9: {"first": 2, "middle": 4, "last": 6},
 }
 FRAME = "{opening}, {before}{modifier} {person}, {after}{closing}."
+Item = tuple[str, str]  # a person, after the word before
 
 
 class Listing(NamedTuple):
@@ -70,21 +71,27 @@ def _triple(variant: str, people: list[str], number: int, size: int) -> Iterator
     about = VARIANTS[variant]
     turn = len(PLACES) * number + size // 3 - 1
     modifiers = [row[about.column] for row in read_words("structural_words")]
-    items = [
-        (modifiers[(turn + place) % len(modifiers)], people[(number + 7 * place) % len(people)])
-        for place in range(size)
-    ]
+    first = turn % len(modifiers)
+    others = _others(modifiers[first + 1 :] + modifiers[:first], people, number, size - 1)
     words = {
         "opening": about.openings[turn % len(about.openings)],
         "closing": about.closings[number % len(about.closings)],
     }
     for label, place in PLACES[size].items():
-        yield _row(items, place, words, label, variant)
+        yield _row((modifiers[first], people[number]), others, place, words, label, variant)
 
 
-def _row(items: list[tuple[str, str]], place: int, words: Words, label: str, variant: str) -> Row:
-    """Return the text in which the first item has moved to a place in the list of the others."""
-    (modifier, person), *others = items
+def _others(modifiers: list[str], people: list[str], number: int, size: int) -> list[Item]:
+    """Return items around a person; the shift keeps their modifiers from telling how many of them come before."""
+    return [
+        (modifiers[(number // 4 + place) % len(modifiers)], people[(number + 7 * (place + 1)) % len(people)])
+        for place in range(size)
+    ]
+
+
+def _row(read: Item, others: list[Item], place: int, words: Words, label: str, variant: str) -> Row:
+    """Return the text in which the item read stands at a place in the list of the others."""
+    modifier, person = read
     listed = [f"{before} {noun}, " for before, noun in others]
     moved = {"before": "".join(listed[:place]), "after": "".join(listed[place:])}
     filled = fill(FRAME, {**words, **moved, "modifier": modifier, "person": person}, read="person")
