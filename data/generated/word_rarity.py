@@ -1,4 +1,4 @@
-"""Is the word read a frequent or a rare word of English?"""
+"""Does the sentence hold a frequent or a rare noun?"""
 
 from collections.abc import Iterator
 
@@ -6,7 +6,8 @@ import pandas as pd
 
 from data.generated.frames import Row, Words, as_table, fill, read_words
 
-# They fit beings, things and places alike.
+# They fit beings, things and places alike. The noun stands one to three words before the end, because the text is
+# read at its last token.
 FRAMES = (
     "{name} told us about the {noun} again.",
     "{name} had a dream about the {noun} last night.",
@@ -20,7 +21,7 @@ BEINGS = ("animal", "plant", "person")
 
 
 def rows() -> pd.DataFrame:
-    """Return sentences with a frequent or a rare noun, read at the noun.
+    """Return sentences with a frequent or a rare noun, read at the last token of the text.
 
     A row of the list holds a frequent and a rare noun of one field and of like length; both fill the same ten
     sentences. The two are one group, for else one of them would be held out while the training folds hold its
@@ -47,5 +48,5 @@ def _pair_rows(frame: str, pair: Words, name: str) -> Iterator[Row]:
     group = "/".join(pair[label] for label in LABELS)
     variant = "beings" if pair["field"] in BEINGS else "things"
     for label in LABELS:
-        filled = fill(frame, {"name": name, "noun": pair[label]}, read="noun")
+        filled = fill(frame, {"name": name, "noun": pair[label]})
         yield Row(*filled, label, group, name, variant)
