@@ -4,9 +4,26 @@ from collections.abc import Callable
 
 import pandas as pd
 
-from data.generated import factual, grammatical_role, part_of_speech, semantic, subject_number, verb_tense
+from data.generated import (
+    factual,
+    grammatical_role,
+    part_of_speech,
+    previous_word,
+    relative_position,
+    semantic,
+    sentence_length,
+    subject_number,
+    verb_tense,
+    word_rarity,
+    word_repetition,
+)
 
 GENERATORS: dict[str, Callable[[], pd.DataFrame]] = {
+    "relative_position": relative_position.rows,
+    "previous_word": previous_word.rows,
+    "word_repetition": word_repetition.rows,
+    "word_rarity": word_rarity.rows,
+    "sentence_length": sentence_length.rows,
     "subject_number": subject_number.rows,
     "part_of_speech": part_of_speech.rows,
     "grammatical_role": grammatical_role.rows,
