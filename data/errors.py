@@ -1,4 +1,4 @@
-"""The error a person is meant to read, and the two phrases its messages share."""
+"""The error a person is meant to read, and the phrases its messages share."""
 
 import difflib
 from collections.abc import Iterable, Sequence
@@ -21,6 +21,22 @@ def nearest(name: object, allowed: Iterable[str]) -> str:
     """
     close = difflib.get_close_matches(str(name), list(allowed), n=1, cutoff=0.4)
     return f"; did you mean {close[0]!r}?" if close else ""
+
+
+def listed(names: Iterable[object], most: int = 10) -> str:
+    """Return names as a message lists them, the first ones and how many more there are.
+
+    Args:
+        names: What there is.
+        most: Names listed.
+
+    Example:
+        >>> listed("abc", most=2)
+        "'a', 'b' and 1 more"
+    """
+    known = [repr(name) for name in names]
+    more = f" and {len(known) - most} more" if len(known) > most else ""
+    return ", ".join(known[:most]) + more
 
 
 def first_rows(rows: Sequence[int | str]) -> str:

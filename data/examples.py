@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from data.cap import choose_rows
-from data.errors import DataError, first_rows, nearest
+from data.errors import DataError, first_rows, listed, nearest
 from data.spans import with_spans
 from data.spec import REST, DatasetSpec
 from data.splits import assign_folds
@@ -86,7 +86,7 @@ def _relabel(spec: DatasetSpec, rows: pd.DataFrame) -> tuple[pd.DataFrame, dict[
         label = unknown["label"].iloc[0]
         raise DataError(
             f"{spec.source.place}: {first_rows(list(unknown.index[unknown['label'] == label]))}: label {label!r} is "
-            f"not under `labels:` of {spec.path}, which has {', '.join(map(repr, names))}{nearest(label, names)}; "
+            f"not under `labels:` of {spec.path}, which has {listed(names)}{nearest(label, names)}; "
             f"add it, with null to drop its rows, or drop all others with `'{REST}': null`"
         )
     kept = rows[rows["label"].map(lambda label: names.get(label) is not None).astype(bool)].copy()

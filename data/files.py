@@ -50,7 +50,7 @@ def read_files(source: FileSource, root: Path) -> FileRows:
         1
     """
     paths = [*source.paths, *([source.label_file] if source.label_file else [])]
-    contents = [_read_bytes(path, root) for path in paths]
+    contents = [read_bytes(path, root) for path in paths]
     digest = _check_pin(source, contents)
     records: list[Record] = []
     names: list[int | str] = []
@@ -65,7 +65,20 @@ def read_files(source: FileSource, root: Path) -> FileRows:
     return FileRows(records, names, digest)
 
 
-def _read_bytes(name: str, root: Path) -> bytes:
+def read_bytes(name: str, root: Path) -> bytes:
+    """Return the bytes of a file.
+
+    Args:
+        name: Path as written in the spec.
+        root: Folder that a relative path starts from.
+
+    Raises:
+        DataError: If there is no such file, or it cannot be read.
+
+    Example:
+        >>> read_bytes("data/generated/words/attractors.csv", Path("."))[:11]
+        b'preposition'
+    """
     path = root / name
     try:
         return path.read_bytes()

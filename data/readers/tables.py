@@ -33,11 +33,9 @@ def parse_table(
         >>> parse_table("x.csv", 'text,label\n"say ""a"", b",1\n')
         [{'text': 'say "a", b', 'label': '1'}]
     """
-    literal = quotes == "literal" or (quotes is None and separator == "\t" and not _is_quoted(text))
-    lines = _literal(text, separator) if literal else _quoted(place, text, separator)
     names = list(header) if header else None
     records: list[Record] = []
-    for line, fields in lines:
+    for line, fields in read_fields(place, text, separator, quotes):
         if names is None:
             names = _named(place, fields)
         elif len(fields) == len(names):
@@ -45,6 +43,26 @@ def parse_table(
         else:
             raise DataError(_counted(place, line, fields, names, given=bool(header)))
     return records
+
+
+def read_fields(place: str, text: str, separator: str, quotes: str | None = None) -> Iterator[tuple[int, list[str]]]:
+    r"""Return the number of each line that is not empty, and its fields.
+
+    Args:
+        place: File, for messages.
+        text: What stands in it.
+        separator: One character.
+        quotes: `csv`, `literal`, or None to decide as `parse_table` does.
+
+    Raises:
+        DataError: If a quote is left open.
+
+    Example:
+        >>> list(read_fields("x.tsv", "a\tb\n\nc\n", "\t"))
+        [(1, ['a', 'b']), (3, ['c'])]
+    """
+    literal = quotes == "literal" or (quotes is None and separator == "\t" and not _is_quoted(text))
+    return _literal(text, separator) if literal else _quoted(place, text, separator)
 
 
 def _literal(text: str, separator: str) -> Iterator[tuple[int, list[str]]]:

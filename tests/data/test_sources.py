@@ -137,7 +137,7 @@ def test_a_generator_is_called(write_spec: Write, monkeypatch: pytest.MonkeyPatc
 
 def test_an_unknown_generator_names_the_nearest(write_spec: Write) -> None:
     spec = load_spec(write_spec(source={"generator": "sentimant"}, columns=None))
-    with pytest.raises(DataError, match=r"no 'sentimant'; there are subject_number.*did you mean 'sentiment'\?"):
+    with pytest.raises(DataError, match=r"no 'sentimant'; there are relative_position.*did you mean 'sentiment'\?"):
         read_source(spec, Path())
 
 
