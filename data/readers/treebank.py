@@ -61,10 +61,11 @@ def _blocks(text: str) -> Iterator[tuple[int, str]]:
 def _parsed(place: str, line: int, block: str) -> conllu.TokenList:
     rows = [(at, row) for at, row in enumerate(block.rstrip("\n").split("\n"), start=line) if row[0] != "#"]
     for at, row in rows:
-        if row.count("\t") != 9:
-            raise DataError(
-                f"{place}: line {at}: expected 10 columns with tabs between them, got {row.count(chr(9)) + 1}"
-            )
+        fields = row.split("\t")
+        if len(fields) != 10:
+            raise DataError(f"{place}: line {at}: expected 10 columns with tabs between them, got {len(fields)}")
+        if not all(field.strip() for field in fields):
+            raise DataError(f"{place}: line {at}: a column is empty; what is not there is written as `_`")
     try:
         found = conllu.parse(block)
     except (ParseException, ValueError, KeyError, IndexError) as error:
