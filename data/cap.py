@@ -84,7 +84,7 @@ def choose_rows(cap: Cap, table: pd.DataFrame) -> pd.Series:
 def _chosen_groups(cap: Cap, table: pd.DataFrame) -> list[str]:
     room = _quotas(cap, table["label"])
     chosen = []
-    counts = {name: Counter(labels) for name, labels in table.groupby("group")["label"]}
+    counts = {str(name): Counter(labels) for name, labels in table.groupby("group")["label"]}
     for name in sorted(counts, key=_digest):
         if all(times <= room[label] for label, times in counts[name].items()):
             room.subtract(counts[name])
@@ -96,6 +96,7 @@ def _chosen_rows(cap: Cap, table: pd.DataFrame) -> pd.Series:
     """Return which rows are kept where groups may be thinned: of each class the first, in the order of the groups."""
     order = table.assign(turn=table["group"].map(_digest), row=table["example_id"].map(_digest))
     order = order.sort_values(["turn", "row"])
+    assert cap.per_group is not None
     order = order[order.groupby(["group", "label"]).cumcount() < cap.per_group]
     room = _quotas(cap, order["label"])
     chosen = order.index[order.groupby("label").cumcount() < order["label"].map(room)]

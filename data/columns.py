@@ -196,7 +196,7 @@ def _check_template(place: str, template: Template) -> None:
         )
     names = [name for _, name, _, _ in parts]
     if template.read is not None:
-        check_choice(place, {"read": template.read}, "read", tuple(names))
+        check_choice(place, {"read": template.read}, "read", tuple(filter(None, names)))
         if names.count(template.read) > 1:
             raise DataError(f"{place}: read: {{{template.read}}} is in the template more than once")
 

@@ -122,7 +122,7 @@ def guess_roles(table: pd.DataFrame) -> dict[str, str]:
     text = max(counts, key=lambda column: float(table[column].str.len().mean()))
     few = [column for column in counts if column != text and 2 <= counts[column] <= MOST_CLASSES]
     named = [column for column in few if column.lower().strip("$") in LABEL_NAMES]
-    label = (named or sorted(few, key=lambda column: counts[column]) or [None])[0]
+    label = next(iter(named or sorted(few, key=lambda column: counts[column])), None)
     roles = {"text": text} | ({"label": label} if label else {})
     rest = [column for column in counts if column not in roles.values()]
     inside = [column for column in rest if _stands_once(table[text], table[column])]

@@ -88,7 +88,7 @@ class _Plain(yaml.SafeLoader):
     """YAML without anchors, aliases, tags and repeated keys: what stands in the file is what is read."""
 
     def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
-        event = self.peek_event()
+        event = self.peek_event()  # type: ignore[no-untyped-call]  # PyYAML's stubs have none
         if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None):
             raise yaml.composer.ComposerError(
                 None, None, "anchors and aliases are not read; write the value out, or share it with `include:`",

@@ -66,7 +66,7 @@ def parse_jsonl(place: str, text: str) -> list[Record]:
         >>> parse_jsonl("x.jsonl", '{"text": "a", "about": {"id": 1}}\n')
         [{'text': 'a', 'about.id': 1}]
     """
-    records = []
+    records: list[Record] = []
     for number, line in enumerate(text.split("\n"), start=1):
         if not line.strip():
             continue

@@ -41,7 +41,7 @@ def parse_labelled(place: str, text: str, separator: str = " ") -> list[Record]:
         >>> parse_labelled("x.txt", "1 a fine film\n")
         [{'$label': '1', '$text': 'a fine film'}]
     """
-    records = []
+    records: list[Record] = []
     for number, line in enumerate(_split(place, text), start=1):
         label, found, rest = line.partition(separator)
         if not found or not label.strip() or not rest.strip():

@@ -38,7 +38,7 @@ def decode(place: str, content: bytes, encoding: str | None) -> str:
 def _codec(place: str, name: str) -> str:
     try:
         info = codecs.lookup(name)
-        if not info._is_text_encoding:  # type: ignore[attr-defined]  # no public name: base64, zip and the like
+        if not info._is_text_encoding:  # no public name; base64, zip and the like
             raise LookupError
     except (LookupError, ValueError):
         raise DataError(
