@@ -1,4 +1,4 @@
-"""The examples stage from its command line to its four files, and its failing runs."""
+"""The examples stage from its command line to its five files, and its failing runs."""
 
 import json
 import subprocess
@@ -52,10 +52,10 @@ def _files(folder: Path) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in folder.iterdir()}
 
 
-def test_it_writes_four_files_and_one_line(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_it_writes_five_files_and_one_line(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
     main(["toy"])
     out = project / "data/examples/toy"
-    assert set(_files(out)) == {"texts.parquet", "labels.parquet", "surface.parquet", "card.json"}
+    assert set(_files(out)) == {"texts.parquet", "labels.parquet", "variants.parquet", "surface.parquet", "card.json"}
     assert [path.name for path in out.parent.iterdir()] == ["toy"]
     texts, labels = pd.read_parquet(out / "texts.parquet"), pd.read_parquet(out / "labels.parquet")
     assert list(texts) == ["example_id", "text", "start", "end"]
@@ -66,6 +66,22 @@ def test_it_writes_four_files_and_one_line(project: Path, capsys: pytest.Capture
     assert line == (
         "examples@toy: 24 examples, 6 groups, 2 classes; majority 0.500, surface 1.000; 3 warnings, see card.json\n"
     )
+
+
+def test_variants_stand_in_a_file_of_their_own_so_that_labels_keep_their_columns(project: Path) -> None:
+    main(["toy"])
+    out = project / "data/examples/toy"
+    before = (out / "labels.parquet").read_bytes()
+    assert pd.read_parquet(out / "variants.parquet")["variant"].isna().all()
+    (project / "data/specs/toy.yaml").write_text(SPEC.replace("noun}\n", "noun, variant: noun}\n"), encoding="utf-8")
+    main(["toy"])
+    variants, texts = pd.read_parquet(out / "variants.parquet"), pd.read_parquet(out / "texts.parquet")
+    assert list(variants) == ["example_id", "variant"]
+    nouns = [text.split()[1] for text in texts["text"]]
+    assert list(variants["example_id"]) == list(texts["example_id"]) and list(variants["variant"]) == nouns
+    assert (out / "labels.parquet").read_bytes() == before
+    card = json.loads((out / "card.json").read_text(encoding="utf-8"))
+    assert card["variants"]["cat"] == {"animal": 6}
 
 
 def test_surface_predictions_are_in_the_order_of_the_labels_and_give_the_accuracy_on_the_card(project: Path) -> None:
@@ -95,7 +111,7 @@ def test_row_order_changes_the_hash_on_the_card_only(project: Path) -> None:
     pd.read_csv("toy.csv").sample(frac=1, random_state=3).to_csv("toy.csv", index=False)
     main(["toy"])
     second = _files(project / "data/examples/toy")
-    assert [first[name] == second[name] for name in first if name != "card.json"] == [True] * 3
+    assert [first[name] == second[name] for name in first if name != "card.json"] == [True] * 4
     old, new = (json.loads(files["card.json"]) for files in (first, second))
     assert {key for key in old if old[key] != new[key]} == {"source", "warnings"}  # the warning quotes the hash
 
