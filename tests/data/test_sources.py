@@ -76,7 +76,7 @@ def test_numbers_and_truth_values_become_text(write_spec: Write) -> None:
         ("x.csv", b"text,label\na,0\nb\xe9,1\n", "x.csv: line 3 is not UTF-8"),
         ("x.csv", "text,label\na,0\nb\n", "x.csv: line 3 has 1 fields, the header has 2"),
         ("x.csv", "text,label\na,b,0\n", "x.csv: line 2 has 3 fields, the header has 2"),
-        ("x.csv", 'text,label\n"a,0\nb,1\n', "x.csv: lines 2 to 3: unexpected end of data; quote fields"),
+        ("x.csv", 'text,label\n"a,0\nb,1\n', "x.csv: line 2: the quote that opens at .* is never closed; quote fields"),
         ("x.csv", "text,label,text\na,0,b\n", "the column 'text' more than once"),
         ("x.csv", "text,label\n", "x.csv: has no rows"),
         ("x.csv", "Text,label\na,0\n", r"no column 'text'; it has Text, label, .*; did you mean 'Text'\?"),
