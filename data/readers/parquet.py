@@ -7,17 +7,18 @@ from data.errors import DataError
 from data.readers.jsons import flatten
 
 Record = Mapping[str, Any]
+PANDAS_INDEX = "__index_level_0__"  # what pandas calls an index that has no name
 
 
 def parse_parquet(place: str, content: bytes) -> list[Record]:
-    """Return the rows of a Parquet file, nested columns under dotted names.
+    """Return the rows of a Parquet file, nested columns under dotted names as in JSON, the index of pandas as `$index`.
 
     Args:
         place: File, for messages.
         content: Its bytes.
 
     Raises:
-        DataError: If it is not a Parquet file, or damaged.
+        DataError: If it is not a Parquet file, or damaged, or two of its columns have one name.
 
     Example:
         >>> parse_parquet("x.parquet", b"PAR")
@@ -28,7 +29,19 @@ def parse_parquet(place: str, content: bytes) -> list[Record]:
     import pyarrow.parquet
 
     try:
-        rows = pyarrow.parquet.read_table(pyarrow.BufferReader(content)).to_pylist()
-    except (pyarrow.ArrowException, OSError, ValueError, OverflowError) as error:  # damaged ones raise all of these
-        raise DataError(f"{place}: not a Parquet file: {error}") from None
-    return [flatten(row) for row in rows]
+        table = pyarrow.parquet.read_table(pyarrow.BufferReader(content), use_threads=False)
+        names = ["$index" if name == PANDAS_INDEX else name for name in table.column_names]
+        rows = table.rename_columns(names).to_pylist(maps_as_pydicts="strict")
+    except (pyarrow.ArrowException, OSError, ValueError, OverflowError, KeyError) as error:  # damage raises all these
+        raise DataError(f"{place}: not a Parquet file: {error}; is it damaged, or of another `format:`?") from None
+    twice = [name for name in names if names.count(name) > 1]
+    if twice:
+        raise DataError(f"{place}: has the column {twice[0]!r} more than once; rename one")
+    return [_flattened(place, number, row) for number, row in enumerate(rows, start=1)]
+
+
+def _flattened(place: str, number: int, row: Record) -> Record:
+    try:
+        return flatten(row)
+    except DataError as error:
+        raise DataError(f"{place}: row {number}: {error}; rename one") from None

@@ -84,7 +84,7 @@ def test_numbers_and_truth_values_become_text(write_spec: Write) -> None:
         ("x.json", '[\n{"text" 1}]', "x.json: line 2 is not JSON: Expecting ':'"),
         ("x.json", '{"text": "a"}', "x.json: expected a list of objects; say with `records:` .* `format: jsonl`"),
         ("x.jsonl", '{"text": "a", "label": 1}\n{"text"\n', "x.jsonl: line 2 is not JSON"),
-        ("x.jsonl", '["a"]\n', "x.jsonl: line 1: expected an object"),
+        ("x.jsonl", '1\n', "x.jsonl: line 1: expected an object"),
         ("x.jsonl", '{"text": ["a"], "label": 1}\n', r"column 'text': row 1: expected .*, got \['a'\]"),
         ("x.jsonl", '{"text": "\\ud800", "label": 1}\n', "column 'text': row 1: expected Unicode text"),
         ("x.parquet", b"PAR", "x.parquet: not a Parquet file"),
