@@ -10,7 +10,10 @@ Record = Mapping[str, Any]
 
 
 def parse_lines(place: str, text: str) -> list[Record]:
-    r"""Return the lines as the column `$text`; an empty line is a row, too, so that parallel files keep step.
+    r"""Return the lines as the column `$text`.
+
+    An empty line is a row, too, so that parallel files keep step and later checks can name it; those at the end of the
+    file are not.
 
     Args:
         place: File, for messages.
@@ -27,20 +30,22 @@ def parse_lines(place: str, text: str) -> list[Record]:
 
 
 def parse_labelled(place: str, text: str, separator: str = " ") -> list[Record]:
-    r"""Return lines of a label and a text as the columns `$label` and `$text`.
+    r"""Return lines of a label and a text as the columns `$label` and `$text`; empty lines at the end are skipped.
 
     Args:
         place: File, for messages.
         text: What stands in it.
-        separator: What ends the label; the text may hold it again.
+        separator: What ends the label, of one character or more; the text may hold it again.
 
     Raises:
-        DataError: If the file is empty, or a line has no separator or nothing on one side of it.
+        DataError: If the file is empty, a line has no separator or nothing on one side of it, or `separator` is empty.
 
     Example:
         >>> parse_labelled("x.txt", "1 a fine film\n")
         [{'$label': '1', '$text': 'a fine film'}]
     """
+    if not separator:
+        raise DataError(f"{place}: separator: expected a character such as ' ', got ''")
     records: list[Record] = []
     for number, line in enumerate(_split(place, text), start=1):
         label, found, rest = line.partition(separator)
