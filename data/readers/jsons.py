@@ -42,7 +42,7 @@ def parse_json(place: str, text: str, records: str | None = None) -> list[Record
             f"{place}: expected a list of objects; say with `records:` where in the document they are, such as "
             "`records: samples.*`, and for one object a line set `format: jsonl`"
         )
-    found = _walk(place, document, (records or "*").split("."), {}, ())
+    found = _walk(place, document, ("*" if records is None else records).split("."), {}, ())
     return _flattened(place, ((f"row {number}", row) for number, row in enumerate(found, start=1)))
 
 

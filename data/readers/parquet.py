@@ -28,15 +28,20 @@ def parse_parquet(place: str, content: bytes) -> list[Record]:
     import pyarrow
     import pyarrow.parquet
 
+    # Damaged files raise all of these; a key that a map has twice raises the last.
+    faults = (pyarrow.ArrowException, OSError, ValueError, OverflowError, KeyError)
     try:
-        table = pyarrow.parquet.read_table(pyarrow.BufferReader(content), use_threads=False)
-        names = ["$index" if name == PANDAS_INDEX else name for name in table.column_names]
-        rows = table.rename_columns(names).to_pylist(maps_as_pydicts="strict")
-    except (pyarrow.ArrowException, OSError, ValueError, OverflowError, KeyError) as error:  # damage raises all these
+        table = pyarrow.parquet.ParquetFile(pyarrow.BufferReader(content)).read(use_threads=False)
+    except faults as error:
         raise DataError(f"{place}: not a Parquet file: {error}; is it damaged, or of another `format:`?") from None
+    names = ["$index" if name == PANDAS_INDEX else name for name in table.column_names]
     twice = [name for name in names if names.count(name) > 1]
     if twice:
         raise DataError(f"{place}: has the column {twice[0]!r} more than once; rename one")
+    try:
+        rows = table.rename_columns(names).to_pylist(maps_as_pydicts="strict")
+    except faults as error:
+        raise DataError(f"{place}: has a value that cannot be read: {error}; leave its column out") from None
     return [_flattened(place, number, row) for number, row in enumerate(rows, start=1)]
 
 

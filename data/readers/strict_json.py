@@ -66,7 +66,7 @@ def _whole(digits: str) -> int | str:
 
 def _is_deep(value: Any) -> bool:
     level = [value]
-    for _ in range(MOST_DEEP + 1):
+    for _ in range(MOST_DEEP):
         level = [child for one in level for child in _children(one)]
         if not level:
             return False
