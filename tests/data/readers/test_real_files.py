@@ -10,6 +10,7 @@ from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
 
 from data.readers.jsons import parse_json, parse_jsonl
@@ -109,3 +110,32 @@ def test_a_published_set_is_read_whole(folder: str) -> None:
 
 def test_no_set_is_left_out() -> None:
     assert sorted(path.name for path in FOLDER.iterdir() if path.is_dir()) == SETS
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "ag_news/test.csv", "azaria_mitchell/generated_true_false.csv", "geometry_of_truth/common_claim.csv",
+        "gulordava_agreement/generated.tab", "mmlu/test/high_school_biology_test.csv", "truthfulqa/TruthfulQA.csv",
+    ],
+)  # fmt: skip
+def test_quoted_tables_are_what_pandas_reads(name: str) -> None:
+    records, _ = _records(*name.split("/", 1))
+    header = None if name.startswith(("ag_news", "mmlu")) else 0
+    separator = "\t" if name.endswith(".tab") else ","
+    table = pd.read_csv(FOLDER / name, sep=separator, header=header, dtype=str, keep_default_na=False)
+    assert [list(record.values()) for record in records] == table.values.tolist()
+
+
+def test_words_of_a_treebank_stand_where_they_are_said_to_stand() -> None:
+    records, _ = _records("ud_english_ewt", "en_ewt-ud-dev.conllu")
+    places = Counter((row["$sentence"], row["start"]) for row in records)
+    for row in records:
+        if places[row["$sentence"], row["start"]] == 1:  # else it is part of a multiword token
+            assert row["text"][int(row["start"]) : int(row["end"])] == row["form"]
+    assert sum(count > 1 for count in places.values()) == 359
+
+
+def test_bytes_that_python_takes_for_line_ends_stay_in_a_text() -> None:
+    records, _ = _records("sent_conv", "subj.all")
+    assert sum("\x85" in record["$text"] for record in records) > 0
