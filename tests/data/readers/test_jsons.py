@@ -87,7 +87,7 @@ def test_numbers_that_json_does_not_have() -> None:
         ('[{"a": 1}, null]', "^x: row 2: expected an object, got null$"),
         ('[{"a": 1}, []]', "^x: row 2: expected an object, got ..$"),
         (
-            '[{"b": "}"},\n {"c": {"a": "{",\n "a": 2}}]',
+            '[{"b": "}"},\n {"c": {"a": "{",\n "a": 2}\n}]',
             "^x: the object that ends in line 3 has the key 'a' twice; take",
         ),
         ('[{}, {"a": {"b": 1}, "a.b": 2}]', "^x: row 2: there are two columns 'a.b', one with a dot .*; rename one$"),
