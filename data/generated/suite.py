@@ -5,9 +5,14 @@ from collections.abc import Callable
 import pandas as pd
 
 from data.generated import (
-    factual,
+    capital_relation,
+    company_industry,
+    country_continent,
+    country_language,
+    element_category,
     grammatical_role,
     part_of_speech,
+    person_profession,
     previous_word,
     relative_position,
     semantic,
@@ -30,6 +35,10 @@ GENERATORS: dict[str, Callable[[], pd.DataFrame]] = {
     "verb_tense": verb_tense.rows,
     "sentiment": semantic.sentiment,
     "word_sense": semantic.word_sense,
-    "country_continent": factual.country_continent,
-    "capital_truth": factual.capital_truth,
+    "country_continent": country_continent.rows,
+    "country_language": country_language.rows,
+    "element_category": element_category.rows,
+    "person_profession": person_profession.rows,
+    "company_industry": company_industry.rows,
+    "capital_relation": capital_relation.rows,
 }
