@@ -10,7 +10,7 @@ from data.generated.frames import Row, Words, as_table, fill, read_words
 FRAMES = {
     "frames_a": (
         "They spent a week in {city}, {the}{country}, last summer.",
-        "She was born in {city}, {the}{country}, in 1980.",
+        "She was born in {city}, {the}{country}, one cold night.",
         "The parcel was sent from {city}, {the}{country}, on Monday.",
         "My cousin found a job in {city}, {the}{country}, after school.",
         "We met an old friend in {city}, {the}{country}, by chance.",
