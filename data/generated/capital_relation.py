@@ -35,8 +35,9 @@ def rows() -> pd.DataFrame:
         >>> frame = rows()
         >>> frame["label"].value_counts().to_dict()
         {'capital': 600, 'other city': 600}
-        >>> frame["text"][:2].tolist()
-        ['They spent a week in Canberra, Australia, last summer.', 'They spent a week in Sydney, Australia, last summer.']
+        >>> row = frame.iloc[0]
+        >>> row["text"], row["text"][row["start"] : row["end"]]
+        ('They spent a week in Canberra, Australia, last summer.', 'Australia')
     """
     articles = {row["country"]: row["article"] for row in read_words("countries")}
     frames = [(variant, frame) for variant, many in FRAMES.items() for frame in many]

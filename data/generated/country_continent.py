@@ -1,5 +1,7 @@
 """The region of the world in which a country lies, with its capital: facts that no sentence tells."""
 
+from itertools import chain
+
 import pandas as pd
 
 from data.generated.frames import read_words
@@ -25,5 +27,7 @@ def rows() -> pd.DataFrame:
     countries = [table[row["country"]] for row in read_words("continent_countries")]
     kinds = ("country", "capital")
     mentions = [Mention(row[kind], row["region"], row["country"], kind) for row in countries for kind in kinds]
-    frames = pd.DataFrame(read_words("place_frames")).groupby("variant").head(FRAMES_PER_VARIANT)
-    return in_every_frame(mentions, frames.to_dict("records"))
+    frames = read_words("place_frames")
+    variants = dict.fromkeys(frame["variant"] for frame in frames)
+    few = [[frame for frame in frames if frame["variant"] == name][:FRAMES_PER_VARIANT] for name in variants]
+    return in_every_frame(mentions, chain.from_iterable(few))

@@ -8,54 +8,13 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import StratifiedGroupKFold, cross_val_predict
 from sklearn.pipeline import make_pipeline
 
-from data.generated import factual
+from data.generated import frames
 from data.sources import GENERATORS
 
-WORDS = Path(factual.__file__).parent / "words"
-OLD = ("sentiment", "word_sense", "country_continent", "capital_truth")
+WORDS = Path(frames.__file__).parent / "words"
+OLD = ("sentiment", "word_sense", "capital_truth")
 FRAMES = {name: GENERATORS[name]() for name in OLD}
 EVERY = pytest.mark.parametrize("name", OLD)
-
-# A second opinion on the table of countries: capitals of the same states in the countryInfo table of GeoNames
-# (geonames.org, CC BY 4.0, state of 2020), by continent.
-GEONAMES = {
-    "Africa": """AGO Luanda; BFA Ouagadougou; BDI Gitega; BEN Porto-Novo; BWA Gaborone; COD Kinshasa; CAF Bangui;
-    COG Brazzaville; CIV Yamoussoukro; CMR Yaounde; CPV Praia; DJI Djibouti; DZA Algiers; EGY Cairo; ERI Asmara;
-    ETH Addis Ababa; GAB Libreville; GHA Accra; GMB Banjul; GIN Conakry; GNQ Malabo; GNB Bissau; KEN Nairobi;
-    COM Moroni; LBR Monrovia; LSO Maseru; LBY Tripoli; MAR Rabat; MDG Antananarivo; MLI Bamako; MRT Nouakchott;
-    MUS Port Louis; MWI Lilongwe; MOZ Maputo; NAM Windhoek; NER Niamey; NGA Abuja; RWA Kigali; SYC Victoria;
-    SDN Khartoum; SSD Juba; SLE Freetown; SEN Dakar; SOM Mogadishu; STP Sao Tome; SWZ Mbabane; TCD N'Djamena;
-    TGO Lome; TUN Tunis; TZA Dodoma; UGA Kampala; ZAF Pretoria; ZMB Lusaka; ZWE Harare""",
-    "Americas": """ATG St. John's; ARG Buenos Aires; BRB Bridgetown; BOL Sucre; BRA Brasilia; BHS Nassau;
-    BLZ Belmopan; CAN Ottawa; CHL Santiago; COL Bogota; CRI San Jose; CUB Havana; DMA Roseau; DOM Santo Domingo;
-    ECU Quito; GRD St. George's; GTM Guatemala City; GUY Georgetown; HND Tegucigalpa; HTI Port-au-Prince;
-    JAM Kingston; KNA Basseterre; LCA Castries; MEX Mexico City; NIC Managua; PAN Panama City; PER Lima;
-    PRY Asuncion; SUR Paramaribo; SLV San Salvador; TTO Port of Spain; USA Washington; URY Montevideo;
-    VCT Kingstown; VEN Caracas""",
-    "Asia": """ARE Abu Dhabi; AFG Kabul; ARM Yerevan; AZE Baku; BGD Dhaka; BHR Manama; BRN Bandar Seri Begawan;
-    BTN Thimphu; CHN Beijing; GEO Tbilisi; IDN Jakarta; ISR Jerusalem; IND New Delhi; IRQ Baghdad; IRN Tehran;
-    JOR Amman; JPN Tokyo; KGZ Bishkek; KHM Phnom Penh; PRK Pyongyang; KOR Seoul; KWT Kuwait City; KAZ Nur-Sultan;
-    LAO Vientiane; LBN Beirut; LKA Colombo; MMR Nay Pyi Taw; MNG Ulaanbaatar; MDV Male; MYS Kuala Lumpur;
-    NPL Kathmandu; OMN Muscat; PHL Manila; PAK Islamabad; QAT Doha; SAU Riyadh; SGP Singapore; SYR Damascus;
-    THA Bangkok; TJK Dushanbe; TKM Ashgabat; TUR Ankara; UZB Tashkent; VNM Hanoi; YEM Sanaa""",
-    "Europe": """AND Andorra la Vella; ALB Tirana; AUT Vienna; BIH Sarajevo; BEL Brussels; BGR Sofia; BLR Minsk;
-    CHE Bern; CYP Nicosia; CZE Prague; DEU Berlin; DNK Copenhagen; EST Tallinn; ESP Madrid; FIN Helsinki; FRA Paris;
-    GBR London; GRC Athens; HRV Zagreb; HUN Budapest; IRL Dublin; ISL Reykjavik; ITA Rome; LIE Vaduz; LTU Vilnius;
-    LUX Luxembourg; LVA Riga; MCO Monaco; MDA Chisinau; MNE Podgorica; MKD Skopje; MLT Valletta; NLD Amsterdam;
-    NOR Oslo; POL Warsaw; PRT Lisbon; ROU Bucharest; SRB Belgrade; RUS Moscow; SWE Stockholm; SVN Ljubljana;
-    SVK Bratislava; SMR San Marino; UKR Kyiv""",
-    "Oceania": """AUS Canberra; FJI Suva; FSM Palikir; KIR Tarawa; MHL Majuro; NRU Yaren; NZL Wellington;
-    PNG Port Moresby; PLW Melekeok; SLB Honiara; TLS Dili; TON Nuku'alofa; TUV Funafuti; VUT Port Vila; WSM Apia""",
-}
-# Where the two tables may differ, and why ours is right.
-OTHER_CAPITAL = {
-    "KAZ": "renamed from Nur-Sultan to Astana in 2022",
-    "LKA": "Colombo is the commercial capital",
-    "KIR": "South Tarawa is the inhabited part of Tarawa atoll",
-    "MMR": "another transcription of Naypyidaw",
-    "PLW": "Ngerulmud lies in the state of Melekeok",
-}
-OTHER_REGION = {"CYP": "Western Asia in UN M49", "TLS": "South-eastern Asia in UN M49"}
 
 
 def words(name: str) -> pd.DataFrame:
@@ -64,10 +23,6 @@ def words(name: str) -> pd.DataFrame:
 
 def spans(frame: pd.DataFrame) -> pd.Series:
     return pd.Series([row.text[row.start : row.end] for row in frame.itertuples()], index=frame.index)
-
-
-def letters(name: str) -> str:
-    return "".join(character for character in factual._plain(name).replace("saint", "st") if character.isalpha())
 
 
 def surface(frame: pd.DataFrame, strength: float, seed: int) -> Any:
@@ -154,43 +109,6 @@ def test_both_senses_share_speakers_and_frames():
     frame = FRAMES["word_sense"]
     keys = frame.groupby(["group", "label"])["control_key"].agg(lambda keys: tuple(sorted(keys))).unstack()
     assert (keys["natural"] == keys["artificial"]).all()
-
-
-def test_country_table_agrees_with_geonames():
-    ours = words("countries").set_index("iso3")
-    theirs = {
-        entry.strip()[:3]: (entry.strip()[4:], region) for region, text in GEONAMES.items() for entry in text.split(";")
-    }
-    assert set(ours.index) == set(theirs)
-    for code, (capital, region) in theirs.items():
-        assert (letters(ours.at[code, "capital"]) != letters(capital)) == (code in OTHER_CAPITAL), code
-        assert (ours.at[code, "region"] != region) == (code in OTHER_REGION), code
-
-
-def test_country_table_has_the_193_members_of_the_united_nations():
-    table = words("countries")
-    counts = {"Africa": 54, "Americas": 35, "Asia": 47, "Europe": 43, "Oceania": 14}
-    assert table["region"].value_counts().to_dict() == counts
-    assert table["country"].is_unique and table["capital"].is_unique and table["source"].ne("").all()
-
-
-def test_places_are_read_without_their_article_and_never_name_their_region():
-    frame, table = FRAMES["country_continent"], words("countries").set_index("country")
-    assert not frame["text"].str.contains("Africa|America|Asia|Europe|Oceania").any()
-    for row in frame.itertuples():
-        country, place = table.loc[row.group], row.text[row.start : row.end]
-        assert place == (row.group if row.control_key.startswith("country") else country["capital"])
-        assert row.label == country["region"]
-        assert row.text[: row.start].endswith(" the ") == (place == row.group and country["article"] == "the")
-    assert frame.groupby("control_key")["label"].value_counts().eq(14).all()
-
-
-def test_every_country_stands_in_as_many_sentences_and_every_region_has_as_many_countries():
-    frame = FRAMES["country_continent"]
-    assert frame.groupby("group").size().unique().tolist() == [20]
-    assert frame.groupby("label")["group"].nunique().unique().tolist() == [14]
-    subregions = words("countries").set_index("country").loc[frame["group"].unique(), ["region", "subregion"]]
-    assert subregions.groupby("region")["subregion"].nunique().min() >= 2  # spread, not the first of the table
 
 
 def test_statements_are_true_exactly_when_labelled_so():
