@@ -34,10 +34,10 @@ def rows() -> pd.DataFrame:
     Example:
         >>> frame = rows()
         >>> frame["label"].value_counts().to_dict()
-        {'capital': 600, 'other city': 600}
+        {'capital': 550, 'other city': 550}
         >>> row = frame.iloc[0]
         >>> row["text"], row["text"][row["start"] : row["end"]]
-        ('They spent a week in Canberra, Australia, last summer.', 'Australia')
+        ('They spent a week in Cairo, Egypt, last summer.', 'Egypt')
     """
     articles = {row["country"]: row["article"] for row in read_words("countries")}
     frames = [(variant, frame) for variant, many in FRAMES.items() for frame in many]
