@@ -1,6 +1,5 @@
-"""Factual datasets built from a table of countries: the region of a place, the truth of a statement on a capital."""
+"""A factual dataset built from a table of countries: the region of a place."""
 
-import unicodedata
 from itertools import product
 from pathlib import Path
 from typing import cast
@@ -26,18 +25,6 @@ MENTIONS = (
     "I sent a postcard to my friends in {place}.",
 )
 COUNTRIES_PER_REGION = 14  # all of the smallest region, Oceania
-
-# The same claim in six orders and four endings; a pair of countries takes four of the 24 for all its statements.
-CLAIMS = (
-    "The capital of {country} is {capital}",
-    "{capital} is the capital of {country}",
-    "The capital city of {country} is called {capital}",
-    "In {country}, the capital is {capital}",
-    "{capital} is the capital city of {country}",
-    "Of all the cities in {country}, {capital} is the capital",
-)
-ENDINGS = ("", " today", " at present", " as of 2025")
-CLAIMS_PER_PAIR = 4
 
 
 def country_continent() -> pd.DataFrame:
@@ -74,56 +61,6 @@ def _mention_row(row: Country, number: int, slot: str) -> Row:
     before += _article(row) if slot == "country" else ""
     start, end = len(before), len(before) + len(row[slot])
     return before + row[slot] + after, start, end, row["region"], row["country"], f"{slot}, frame {number}"
-
-
-def capital_truth() -> pd.DataFrame:
-    """Return statements that a city is the capital of a country, true and false, read at the last token of the text.
-
-    Countries come in pairs from one region, and both countries stand with both capitals, so that the words of a
-    statement say nothing about its truth.
-
-    Example:
-        >>> frame = capital_truth()
-        >>> frame["label"].value_counts().to_dict()
-        {'true': 624, 'false': 624}
-        >>> frame["text"][:2].tolist()
-        ['The capital of Egypt is Cairo.', 'The capital of Egypt is Tripoli.']
-    """
-    claims = [claim + ending for ending, claim in product(ENDINGS, CLAIMS)]
-    rows: list[Row] = []
-    for index, pair in enumerate(_pairs()):
-        for turn in range(CLAIMS_PER_PAIR):
-            claim = claims[(index + turn * 7) % len(claims)]
-            rows += [_claim_row(claim, country, city, pair) for country, city in product(pair, pair)]
-    return pd.DataFrame(rows, columns=COLUMNS)
-
-
-def _pairs() -> list[tuple[Country, Country]]:
-    """Return disjoint pairs of neighbors in the table, of one region each; the odd country of a region is left out."""
-    clear = [row for row in _countries() if not row["capital_note"] and not _share_a_stem(row)]
-    pairs = []
-    for countries in _regions(clear):
-        pairs += list(zip(countries[::2], countries[1::2], strict=False))
-    return pairs
-
-
-def _share_a_stem(row: Country) -> bool:
-    """Return whether the capital can be guessed from the country's spelling, as Algiers from Algeria."""
-    stems = [{word[:3] for word in _plain(row[name]).split()} for name in ("country", "capital")]
-    return not stems[0].isdisjoint(stems[1])
-
-
-def _plain(name: str) -> str:
-    """Return a name in lower case, without accents and with spaces for hyphens."""
-    letters = unicodedata.normalize("NFKD", name.lower().replace("-", " "))
-    return "".join(letter for letter in letters if not unicodedata.combining(letter))
-
-
-def _claim_row(claim: str, country: Country, city: Country, pair: tuple[Country, Country]) -> Row:
-    """Return one statement, which is true if the city belongs to the country."""
-    text = claim.format(country=_article(country) + country["country"], capital=city["capital"]) + "."
-    label = "true" if country is city else "false"
-    return text, 0, len(text), label, "/".join(row["country"] for row in pair), claim
 
 
 def _article(row: Country) -> str:

@@ -9,7 +9,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import StratifiedGroupKFold, cross_val_predict
 from sklearn.pipeline import make_pipeline
 
-from data.generated import factual, syntactic
+from data.generated import capital_truth, syntactic
 from data.sources import GENERATORS
 
 WORDS = Path(syntactic.__file__).parent / "words"
@@ -67,7 +67,7 @@ def spans(frame: pd.DataFrame) -> pd.Series:
 
 
 def letters(name: str) -> str:
-    return "".join(character for character in factual._plain(name).replace("saint", "st") if character.isalpha())
+    return "".join(character for character in capital_truth._plain(name).replace("saint", "st") if character.isalpha())
 
 
 def surface(frame: pd.DataFrame, strength: float, seed: int) -> Any:
@@ -121,7 +121,7 @@ def test_bag_of_words_can_be_far_from_chance():
     assert surface(leaky, 1.0, 0) > 0.95
 
 
-@pytest.mark.parametrize("name", ["subject_number", "part_of_speech", "sentiment", "word_sense", "capital_truth"])
+@pytest.mark.parametrize("name", ["subject_number", "part_of_speech", "sentiment", "word_sense"])
 def test_classes_are_even_inside_each_group(name):
     shares = FRAMES[name].groupby("group")["label"].value_counts().unstack()
     assert (shares.iloc[:, 0] == shares.iloc[:, 1]).all()
@@ -225,26 +225,3 @@ def test_every_country_stands_in_as_many_sentences_and_every_region_has_as_many_
     assert frame.groupby("label")["group"].nunique().unique().tolist() == [14]
     subregions = words("countries").set_index("country").loc[frame["group"].unique(), ["region", "subregion"]]
     assert subregions.groupby("region")["subregion"].nunique().min() >= 2  # spread, not the first of the table
-
-
-def test_statements_are_true_exactly_when_labelled_so():
-    frame, table = FRAMES["capital_truth"], words("countries").set_index("country")
-    assert (frame["start"] == 0).all() and (frame["end"] == frame["text"].str.len()).all()
-    for group, rows in frame.groupby("group"):
-        countries = [table.loc[name] for name in group.split("/")]
-        assert len(countries) == 2 and len({country["region"] for country in countries}) == 1
-        for row in rows.itertuples():
-            named = [
-                c for c in countries if f"{c['article']} {c.name}".strip() in row.text.replace(c["capital"], "", 1)
-            ]
-            cities = [c for c in countries if c["capital"] in row.text]
-            assert len(named) == len(cities) == 1
-            assert (row.label == "true") == (named[0].name == cities[0].name)
-
-
-def test_statements_leave_out_capitals_that_are_disputed_or_spelled_like_their_country():
-    used = {name for group in FRAMES["capital_truth"]["group"] for name in group.split("/")}
-    table = words("countries").set_index("country")
-    assert (table.loc[sorted(used), "capital_note"] == "").all()
-    assert used.isdisjoint({"Algeria", "Bolivia", "Brazil", "Israel", "Kuwait", "Mexico", "Singapore", "South Africa"})
-    assert {"Netherlands", "Australia", "Kazakhstan", "Myanmar"} <= used

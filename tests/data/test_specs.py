@@ -17,7 +17,13 @@ READ = {
     "sentiment": ("semantic", "last"),
     "word_sense": ("semantic", "span"),
     "country_continent": ("factual", "span"),
-    "capital_truth": ("factual", "last"),
+    "capital_truth": ("truth", "last"),
+    "number_comparison": ("truth", "last"),
+    "negated_fact": ("truth", "last"),
+    "element_symbol": ("truth", "last"),
+    "sentence_language": ("expression", "span"),
+    "answer_letter": ("expression", "last"),
+    "formality": ("expression", "last"),
 }
 
 
