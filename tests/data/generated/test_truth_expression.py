@@ -170,6 +170,14 @@ def test_numbers_are_the_larger_one_as_often_as_the_smaller_one_but_at_the_ends(
     assert all(low < 34 for low in set(smaller) - set(larger)) and all(high > 75 for high in set(larger) - set(smaller))
 
 
+def test_the_first_number_and_the_relation_are_little_help_without_the_second_number() -> None:
+    frame = number_comparison.rows()
+    frame = frame[frame["text"].str.contains(r"^\d+ is ")]
+    first, larger = frame["text"].str.split().str[0].astype(int), frame["text"].str.contains("larger")
+    right = [(((first > bound) == larger) == (frame["label"] == "true")).mean() for bound in range(10, 100)]
+    assert 0.5 < max(right) < 0.65
+
+
 def test_statements_on_kinds_are_true_exactly_when_labelled_so() -> None:
     kind_of = {
         row[thing]: row[f"{thing}_kind"] for row in read_words("kinds_of_things") for thing in ("first", "second")
