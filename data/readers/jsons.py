@@ -46,6 +46,8 @@ def parse_json(place: str, text: str, records: str | None = None) -> list[Record
             f"{place}: expected a list of objects; say with `records:` where in the document they are, such as "
             "`records: samples.*`, and for one object a line set `format: jsonl`"
         )
+    # A row that is a list has its items as columns 0, 1, ...
+    found = [dict(zip(map(str, range(len(row))), row, strict=True)) if isinstance(row, list) else row for row in found]
     for number, row in enumerate(found, start=1):
         if not isinstance(row, dict):
             raise DataError(f"{place}: row {number}: expected an object, got {json.dumps(row)[:60]}")
@@ -111,6 +113,8 @@ def _flat(prefix: str, row: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
 
 def _walk(place: str, node: Any, steps: list[str], passed: dict[str, Any]) -> Iterator[Any]:
     """Yield what the steps lead to, objects together with the plain values passed on the way."""
+    if not steps and isinstance(node, list):
+        steps = ["*"]
     if not steps:
         yield {**passed, **node} if isinstance(node, dict) else node
         return

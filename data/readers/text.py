@@ -29,6 +29,8 @@ def decode(place: str, content: bytes, encoding: str | None) -> str:
         text = content.decode(codec)
     except UnicodeDecodeError as error:
         raise DataError(_told(place, content, encoding or "UTF-8", error)) from None
+    except UnicodeError as error:  # some codecs, such as idna, do not say where
+        raise DataError(f"{place}: is not {encoding}: {error}; is another encoding meant?") from None
     if "\0" in text:
         line = text.count("\n", 0, text.index("\0")) + 1
         raise DataError(f"{place}: line {line} has a NUL character; is it a text file? {_mark(content)}".rstrip())

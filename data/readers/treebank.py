@@ -83,6 +83,8 @@ def _words(
     text, spans = _placed(place, line, surface, told)
     for token in tokens:
         if isinstance(token["id"], int):
+            if token["id"] not in spans:
+                raise DataError(f"{place}: the sentence at line {line}: the ids are not in order at {token['id']}")
             start, end = spans[token["id"]]
             row = {"text": text, "start": str(start), "end": str(end), "id": str(token["id"])}
             row |= {name: "" if token[name] is None else str(token[name]) for name in PLAIN}
