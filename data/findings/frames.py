@@ -30,7 +30,7 @@ def shared_frames(texts: Sequence[str]) -> pd.DataFrame:
 
     Example:
         >>> shared_frames(["The old cat ran.", "The old dog ran.", "No tea today."]).to_dict("list")
-        {'frame': [0, 0, 1, 1, 2, 2], 'text': [0, 1, 0, 1, 0, 1], 'size': [2, 2, 2, 2, 2, 2]}
+        {'frame': [0, 0], 'text': [0, 1], 'size': [2, 2]}
     """
     parts = list(_frames([WORD.findall(text.lower()) for text in texts]))
     if not parts:

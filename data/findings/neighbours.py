@@ -7,7 +7,7 @@ from scipy.sparse import csr_matrix
 from sklearn.feature_extraction.text import CountVectorizer
 
 from data.findings.finding import Finding, percent
-from data.findings.table import told_apart
+from data.findings.table import is_grouped, told_apart
 from data.spec import DatasetSpec
 from data.surface import TOKEN
 
@@ -34,13 +34,13 @@ def about_neighbours(spec: DatasetSpec, table: pd.DataFrame) -> list[Finding]:
         '2 texts (67 %) have a near copy in another fold'
     """
     texts = table.drop_duplicates("text", ignore_index=True)
-    pairs = _near_copies(texts, GROUPED if spec.columns.group else ALIKE)
+    pairs = _near_copies(texts, GROUPED if is_grouped(spec) else ALIKE)
     n = len(np.unique(pairs))
     if not n:
         return []
     one, other = (texts.loc[at] for at in pairs[0])
     way_out = "Remove the copies, or give them one `group` under `columns:`"
-    way_out += "; that of the spec does not keep them together" * (spec.columns.group is not None)
+    way_out += "; that of the spec does not keep them together" * is_grouped(spec)
     message = (
         f"{n} texts ({percent(n, len(texts))}) have a near copy in another fold: {told_apart(one, other)}. A probe "
         f"that is tested on what it was trained on is judged too well. {way_out}"

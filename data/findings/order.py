@@ -24,7 +24,7 @@ def about_order(spec: DatasetSpec, raw: RawRows) -> list[Finding]:
         >>> from pathlib import Path
         >>> from data.spec import load_spec
         >>> rows = pd.DataFrame({"label": ["a"] * 50 + ["b"] * 50})
-        >>> about_order(load_spec(Path("data/specs/wic.yaml")), RawRows(rows, ""))[0].message[:42]
+        >>> about_order(load_spec(Path("data/specs/truthfulqa.yaml")), RawRows(rows, ""))[0].message[:42]
         'Rows of the source are in the order of the'
     """
     labels = _kept(spec, raw.rows["label"])

@@ -81,7 +81,10 @@ def _about_copies(raw: RawRows, copies: pd.DataFrame) -> str:
     same = copies[copies["key"] == copies["key"].iloc[0]].drop_duplicates("part")
     rows = " and ".join(f"row {row} ({part})" for row, part in same["part"].head(2).items())
     n, text = copies["key"].nunique(), str(raw.rows.loc[same.index[0], "text"])
-    return f"{n} text{'s are' if n > 1 else ' is'} in two parts of the source: {quoted(text)} is {rows}. A probe trained on one part has met {'them' if n > 1 else 'it'} when it is tested on another."
+    return (
+        f"{n} text{'s are' if n > 1 else ' is'} in two parts of the source: {quoted(text)} is {rows}. A probe trained "
+        f"on one part has met {'them' if n > 1 else 'it'} when it is tested on another."
+    )
 
 
 def _way_out(spec: DatasetSpec) -> str:

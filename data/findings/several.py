@@ -41,7 +41,7 @@ def about_several(spec: DatasetSpec, raw: RawRows) -> list[Finding]:
     message = (
         f"{n} of {total} rows ({percent(n, total)}) {'have' if n > 1 else 'has'} several labels in one field, such as "
         f"{shown}: each such list counts as a class of its own, beside the classes in it, and a probe that names one "
-        f"of its labels is wrong. Keep the rows with one label by naming those labels, such as `labels: {{{lines}, ..., "
+        f"of its labels is wrong. Keep the rows with one label by naming those labels, `labels: {{{lines}, ..., "
         "'*': null}`, or make one dataset for each label, with yes or no"
     )
     return [Finding("warning", "labels", message)]

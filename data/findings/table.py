@@ -4,6 +4,7 @@ import pandas as pd
 
 from data.examples import Examples
 from data.findings.finding import SHOWN, quoted
+from data.spec import DatasetSpec
 
 BEFORE = 40  # characters shown before two texts differ
 
@@ -25,6 +26,22 @@ def joined(examples: Examples) -> pd.DataFrame:
     """
     labels = examples.labels.drop(columns="example_id")
     return pd.concat([examples.texts, labels, examples.rows.rename("row")], axis=1)
+
+
+def is_grouped(spec: DatasetSpec) -> bool:
+    """Return whether the spec says which texts belong together; to say that each is its own group does not.
+
+    Args:
+        spec: What the dataset is.
+
+    Example:
+        >>> from pathlib import Path
+        >>> from data.spec import load_spec
+        >>> is_grouped(load_spec(Path("data/specs/wic.yaml")))
+        True
+    """
+    group, text = spec.columns.group, spec.columns.text
+    return group is not None and (group.pattern is not None or not {"$text", text}.issuperset(group.columns))
 
 
 def told_apart(one: pd.Series, other: pd.Series) -> str:

@@ -4,7 +4,7 @@ import pandas as pd
 
 from data.findings.finding import Finding, percent
 from data.findings.frames import shared_frames
-from data.findings.table import told_apart
+from data.findings.table import is_grouped, told_apart
 from data.findings.ties import tying_column
 from data.sources import RawRows
 from data.spec import DatasetSpec
@@ -13,7 +13,7 @@ FEWEST = 0.05  # of the texts; a few alike there are by chance in any large set
 
 
 def about_twins(spec: DatasetSpec, raw: RawRows, table: pd.DataFrame) -> list[Finding]:
-    """Return a warning where twins are in different groups because the spec names none.
+    """Return a warning where twins are in different groups because the spec names none, or each text.
 
     Where it does name groups nothing is said: texts of one template differ in few words and yet are no twins.
 
@@ -28,7 +28,7 @@ def about_twins(spec: DatasetSpec, raw: RawRows, table: pd.DataFrame) -> list[Fi
         >>> about_twins(load_spec(Path("data/specs/verb_tense.yaml")), RawRows(pd.DataFrame(), ""), pd.DataFrame())
         []
     """
-    if spec.columns.group is not None:
+    if is_grouped(spec):
         return []
     texts = table.drop_duplicates("text", ignore_index=True)
     pairs = _pairs(texts)
