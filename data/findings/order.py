@@ -1,5 +1,6 @@
 """Rows that the source has in the order of their labels."""
 
+import numpy as np
 import pandas as pd
 
 from data.findings.finding import Finding, percent
@@ -9,8 +10,7 @@ from data.spec import DatasetSpec
 
 FEWEST = 50  # rows; fewer have no order to speak of
 PART = 20  # rows at either end, at least; else a tenth of all
-RUNS = 0.1  # more neighbours with equal labels than chance gives
-DRIFT = 0.2  # share of an end that would need another label to be like all rows
+DRIFT = 0.2  # share of an end that would need another label to be like all rows, beyond what chance gives
 
 
 def about_order(spec: DatasetSpec, raw: RawRows) -> list[Finding]:
@@ -35,7 +35,7 @@ def about_order(spec: DatasetSpec, raw: RawRows) -> list[Finding]:
     size = max(PART, len(labels) // 10)
     shares, first, last = (part.value_counts(normalize=True) for part in (labels, labels[:size], labels[-size:]))
     drift = max(float(part.sub(shares, fill_value=0).clip(lower=0).sum()) for part in (first, last))
-    if same < chance + RUNS or drift < DRIFT:
+    if drift < DRIFT + _expected_drift(shares, size):
         return []
     label = str(first.sort_index().idxmax())
     message = (
@@ -46,6 +46,11 @@ def about_order(spec: DatasetSpec, raw: RawRows) -> list[Finding]:
         "dataset smaller with `cap:`"
     )
     return [Finding("note", "order", message)]
+
+
+def _expected_drift(shares: pd.Series, size: int) -> float:
+    """Return the drift of so many rows drawn at random: half the mean absolute deviation of each share, summed."""
+    return float(((2 / np.pi * shares * (1 - shares) / size) ** 0.5).sum() / 2)
 
 
 def _kept(spec: DatasetSpec, labels: pd.Series) -> pd.Series:

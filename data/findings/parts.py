@@ -2,11 +2,13 @@
 
 import re
 from collections.abc import Iterable
+from pathlib import PurePosixPath
 
 import pandas as pd
 
 from data.findings.contradictions import fold_texts
 from data.findings.finding import Finding, quoted
+from data.places import FileSource
 from data.sources import RawRows
 from data.spec import DatasetSpec
 
@@ -16,7 +18,6 @@ PARTS = {
     "test": ("test", "testing", "tst", "te", "eval", "evaluation", "heldout", "held-out"),
 }
 PART_OF = {name: part for part, names in PARTS.items() for name in names}
-FILE = "$file"  # the column in which the reader says which file a row is from
 
 
 def about_parts(spec: DatasetSpec, raw: RawRows) -> list[Finding]:
@@ -36,15 +37,14 @@ def about_parts(spec: DatasetSpec, raw: RawRows) -> list[Finding]:
         >>> about_parts(load_spec(Path("data/specs/wic.yaml")), raw)[0].message[:43]
         'The column split says which rows are for tr'
     """
-    column = _column(spec, raw.source)
-    if column is None:
+    column, values = _parts(spec, raw)
+    if values.empty:
         return []
-    values = raw.source[column]
     counts = ", ".join(f"{value} {n}" for value, n in values.value_counts().sort_index().items())
     ignored = (
-        f"{'The files say' if column == FILE else f'The column {column} says'} which rows are for training and testing "
+        f"{f'The column {column} says' if column else 'The files say'} which rows are for training and testing "
         f"({counts}). That is not kept: all rows are pooled, and folds dealt out anew; to probe one part, "
-        f"`where: {{{column}: {values.iloc[0]}}}`"
+        f"{f'`where: {{{column}: {values.iloc[0]}}}`' if column else 'name its file alone under `source:`'}"
     )
     copies = _copies(raw, values)
     if copies.empty:
@@ -53,13 +53,23 @@ def about_parts(spec: DatasetSpec, raw: RawRows) -> list[Finding]:
     return [Finding("note" if spec.duplicates == "drop" else "warning", "parts", message)]
 
 
-def _column(spec: DatasetSpec, source: pd.DataFrame) -> str | None:
-    """Return the column that says the parts, a column of the source's own if there is one."""
+def _parts(spec: DatasetSpec, raw: RawRows) -> tuple[str, pd.Series]:
+    """Return the column that says the parts, "" for the names of files, and the part of each row, if any says so."""
     labels = spec.columns.needed()["label"]
-    named = [str(column) for column in source.columns if column not in labels and _are_parts(source[column].unique())]
-    if not named and FILE in source and _are_parts(map(_part_in_name, source[FILE].unique())):
-        return FILE
-    return named[0] if named else None
+    for column in raw.source.columns:
+        if column not in labels and _are_parts(raw.source[column].unique()):
+            return str(column), raw.source[column]
+    names = _file_names(spec, raw)
+    return "", names if _are_parts(map(_part_in_name, names.unique())) else names[:0]
+
+
+def _file_names(spec: DatasetSpec, raw: RawRows) -> pd.Series:
+    """Return the name of each row's file, where there are several; rows are then called by path and number."""
+    paths = spec.source.paths if isinstance(spec.source, FileSource) else ()
+    if len(paths) < 2:
+        return pd.Series(dtype="str")
+    of_row = [next(path for path in paths if str(row).startswith(f"{path}:")) for row in raw.rows.index]
+    return pd.Series([PurePosixPath(path).name for path in of_row], index=raw.rows.index)
 
 
 def _are_parts(values: Iterable[str]) -> bool:
@@ -89,5 +99,5 @@ def _about_copies(raw: RawRows, copies: pd.DataFrame) -> str:
 
 def _way_out(spec: DatasetSpec) -> str:
     if spec.duplicates == "drop":
-        return "Here one of each is kept, as `duplicates: drop` asks"
+        return "Here copies are left out, as `duplicates: drop` asks"
     return f"Put `duplicates: drop` into {spec.path} to keep one of each"

@@ -1,4 +1,4 @@
-"""The facts of each dataset as the page shows them: headline, baselines, balance, warnings, notes and a few examples."""
+"""The facts of each dataset as the page shows them: headline, baselines, balance, findings and a few examples."""
 
 import math
 from collections import Counter
