@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 WORD = re.compile(r"\w+")
 HOLE = 2  # words next to each other that a frame may leave out
 FEWEST = 2  # words of a frame, and twice as many as it leaves out
-LONGEST = 16  # words; longer texts do not leave out two words that stand apart, as that is a frame for each two words
+LONGEST = 64  # words; a longer text with one or two others is a near copy, which data.findings.neighbours finds
+APART_IN = 16  # words; longer texts do not leave out two words that stand apart, as that is a frame for each two words
 APART = 3  # of two such words; nearer ones fall into one hole, or nearly so
 MANY = 8  # texts of a frame; one that more texts have is a template, and alike in a template is not alike as twins
 
@@ -51,14 +52,14 @@ def _frames(texts: list[list[str]]) -> Iterator[Frames]:
     codes, _ = pd.factorize(np.array([word for words in texts for word in words], dtype=object))
     draw = np.random.default_rng(0)
     values = _draw(draw, int(codes.max(initial=0)) + 1)[codes]
-    factors, places = _draw(draw, 4) | np.uint64(1), _draw(draw, LONGEST)
-    for length in np.unique(lengths[lengths >= FEWEST]):
+    factors, places = _draw(draw, 4) | np.uint64(1), _draw(draw, APART_IN)
+    for length in np.unique(lengths[(lengths >= FEWEST) & (lengths <= LONGEST)]):
         owners = np.flatnonzero(lengths == length)
         words = values[starts[owners][:, None] + np.arange(length)]
         yield words.sum(axis=1) + factors[3], owners  # the same words in any order
         yield from _one_hole(words, owners, factors)
-        if _enough(length, 2) and length <= LONGEST:
-            yield _two_words(words, owners, places[:length], factors)
+        if _enough(length, 2) and length <= APART_IN:
+            yield _repeated(_two_words(words, owners, places[:length], factors))
 
 
 def _one_hole(words: Numbers, owners: NDArray[np.intp], factors: Numbers) -> Iterator[Frames]:
@@ -80,6 +81,15 @@ def _two_words(words: Numbers, owners: NDArray[np.intp], places: Numbers, factor
     parts = words * places
     left = parts.sum(axis=1)[:, None] - parts[:, first] - parts[:, second]
     return (left + places[first] * factors[1] + places[second] * factors[2]).ravel(), np.repeat(owners, len(first))
+
+
+def _repeated(frames: Frames) -> Frames:
+    """Return the frames that occur more than once; these ones cannot recur in texts of another length."""
+    numbers, owners = frames
+    order = np.argsort(numbers, kind="stable")
+    same = np.diff(numbers[order]) == 0
+    kept = order[np.r_[same, False] | np.r_[False, same]]
+    return numbers[kept], owners[kept]
 
 
 def _enough(length: int, left_out: int) -> bool:

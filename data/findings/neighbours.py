@@ -15,6 +15,7 @@ ALIKE = 0.8  # share of words and pairs of words, of both texts, that near copie
 GROUPED = 0.9  # the same where the spec has groups: texts of one template are alike and yet meant to be apart
 COMMON = 50  # texts; what more of them have says nothing about which are copies, and comparing them all takes long
 OVERLAP = 0.5  # of what is rarer, so that two texts are looked at closely
+AT_ONCE = 4096  # texts compared with all others, so that memory does not grow with the square of the dataset
 FEW = 0.01  # of the texts; fewer do not move an accuracy
 
 
@@ -67,10 +68,14 @@ def _bags(texts: list[str]) -> csr_matrix:
 
 def _candidates(bags: csr_matrix, folds: NDArray[np.int64]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
     """Return pairs of different folds that share half of what few texts have."""
-    texts_with = np.asarray(bags.sum(axis=0)).ravel()
-    rare = bags[:, texts_with <= COMMON]
-    met = (rare @ rare.T).tocoo()
+    rare = bags[:, np.asarray(bags.sum(axis=0)).ravel() <= COMMON]
     sizes = np.asarray(rare.sum(axis=1)).ravel()
-    close = (met.row < met.col) & (folds[met.row] != folds[met.col])
-    close &= met.data >= OVERLAP * np.maximum(sizes[met.row], sizes[met.col])
-    return met.row[close], met.col[close]
+    firsts, seconds = [], []
+    for start in range(0, rare.shape[0], AT_ONCE):
+        met = (rare[start : start + AT_ONCE] @ rare.T).tocoo()
+        first, second = met.row + start, met.col
+        close = (first < second) & (folds[first] != folds[second])
+        close &= met.data >= OVERLAP * np.maximum(sizes[first], sizes[second])
+        firsts.append(first[close])
+        seconds.append(second[close])
+    return np.concatenate(firsts), np.concatenate(seconds)
