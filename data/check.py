@@ -24,6 +24,8 @@ from data.sources import RawRows, read_source
 from data.spec import DatasetSpec, load_spec
 from data.surface import surface_accuracy
 
+STYLES = {"error": "red", "warning": "yellow", "note": "cyan"}  # of findings
+
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Print what the examples stage would make of a spec.
@@ -108,8 +110,9 @@ def _show(
             console.print(marked_tokens(reading.examples[example["example_id"]]), soft_wrap=True)
     if reading:
         console.print(about_reading(reading, spec.too_long))
-    for warning in card["warnings"]:
-        console.print(Text(f"\nwarning: {clean(warning)}", style="yellow"), soft_wrap=True)
+    for finding in card["findings"]:
+        said = f"\n{finding['severity']}: {clean(finding['message'])}"
+        console.print(Text(said, style=STYLES[finding["severity"]]), soft_wrap=True)
     if isinstance(spec.source, FileSource) and spec.source.sha256 is None:
         console.print(Text(f"\nto pin the file, under `source:`\n  {pin_line(raw)}"), soft_wrap=True)
 
