@@ -4,13 +4,18 @@ from collections.abc import Callable
 
 import pandas as pd
 
-from data.generated import factual, semantic, syntactic
+from data.generated import (
+    factual,
+    sentiment,
+    syntactic,
+    word_sense,
+)
 
 GENERATORS: dict[str, Callable[[], pd.DataFrame]] = {
     "subject_number": syntactic.subject_number,
     "part_of_speech": syntactic.part_of_speech,
-    "sentiment": semantic.sentiment,
-    "word_sense": semantic.word_sense,
+    "sentiment": sentiment.rows,
+    "word_sense": word_sense.rows,
     "country_continent": factual.country_continent,
     "capital_truth": factual.capital_truth,
 }
