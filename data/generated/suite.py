@@ -6,6 +6,7 @@ import pandas as pd
 
 from data.generated import (
     factual,
+    hypernymy,
     sentiment,
     syntactic,
     word_sense,
@@ -16,6 +17,7 @@ GENERATORS: dict[str, Callable[[], pd.DataFrame]] = {
     "part_of_speech": syntactic.part_of_speech,
     "sentiment": sentiment.rows,
     "word_sense": word_sense.rows,
+    "hypernymy": hypernymy.rows,
     "country_continent": factual.country_continent,
     "capital_truth": factual.capital_truth,
 }
