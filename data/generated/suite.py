@@ -7,8 +7,11 @@ import pandas as pd
 from data.generated import (
     factual,
     hypernymy,
+    negation_scope,
     sentiment,
     syntactic,
+    thematic_role,
+    topic,
     word_sense,
 )
 
@@ -17,7 +20,10 @@ GENERATORS: dict[str, Callable[[], pd.DataFrame]] = {
     "part_of_speech": syntactic.part_of_speech,
     "sentiment": sentiment.rows,
     "word_sense": word_sense.rows,
+    "negation_scope": negation_scope.rows,
     "hypernymy": hypernymy.rows,
+    "thematic_role": thematic_role.rows,
+    "topic": topic.rows,
     "country_continent": factual.country_continent,
     "capital_truth": factual.capital_truth,
 }
