@@ -8,8 +8,8 @@ import pandas as pd
 from data.generated.frames import Row, Words, as_table, fill, read_words
 
 # Variant -> frames of two clauses, each with the form of its verbs and with a word for the clause that is not negated.
-# Another "not", whose scope is a phrase of its own, stands before both nouns: that there is a "not" says nothing. In
-# every second frame it even stands between verb and auxiliary, and is the nearest one to the noun in either case.
+# One more "not" or two, whose scope is a phrase of its own, stand before both nouns: that there is a "not" says
+# nothing. In half of the frames one even stands between auxiliary and verb of the first clause, nearest to its noun.
 FRAMES = {
     "frames_a": (
         (
@@ -21,8 +21,8 @@ FRAMES = {
             ("participle", "now"),
         ),
         (
-            "not long ago the {one} had {x} {verb} the {first}, but the {other} had {y}, luckily or not, {next_verb} "
-            "the {second}.",
+            "not long ago and not far from here, the {one} had {x} {verb} the {first}, but the {other} had {y} "
+            "{next_verb} the {second}.",
             ("participle", "already"),
         ),
     ),
@@ -37,7 +37,7 @@ FRAMES = {
             ("base", "indeed"),
         ),
         (
-            "since, like it or not, the {one} must {x} {verb} the {first}, the {other} must {y}, ready or not, "
+            "since, ready or not, the {one} must {x}, like it or not, {verb} the {first}, the {other} must {y} "
             "{next_verb} the {second}.",
             ("base", "finally"),
         ),

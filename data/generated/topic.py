@@ -16,8 +16,8 @@ FRAMES = (
     ("frames_b", "instead of {a} she chose {b}, and later {c}, as her subject {ending}."),
     ("frames_b", "without {a}, without {b} and without {c} the list seemed too short {ending}."),
 )
-# All groups have the same sentences but for the nouns: were they to differ, a bag of words trained without a group
-# would know which endings it lacks, and fall below chance on it.
+# All groups have the same sentences but for the nouns: were the endings to differ, a bag of words trained without a
+# group would know which ones it lacks, and fall below chance on it.
 ENDINGS = (
     *("last week", "last year", "last night", "this morning", "this week", "this year"),
     *("on Monday", "on Tuesday", "on Friday", "in April", "in October", "at noon"),
