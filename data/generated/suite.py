@@ -4,13 +4,22 @@ from collections.abc import Callable
 
 import pandas as pd
 
-from data.generated import factual, grammatical_role, part_of_speech, semantic, subject_number, verb_tense
+from data.generated import (
+    factual,
+    grammatical_role,
+    part_of_speech,
+    semantic,
+    subject_number,
+    verb_tense,
+    voice,
+)
 
 GENERATORS: dict[str, Callable[[], pd.DataFrame]] = {
     "subject_number": subject_number.rows,
     "part_of_speech": part_of_speech.rows,
     "grammatical_role": grammatical_role.rows,
     "verb_tense": verb_tense.rows,
+    "voice": voice.rows,
     "sentiment": semantic.sentiment,
     "word_sense": semantic.word_sense,
     "country_continent": factual.country_continent,
