@@ -5,6 +5,7 @@ from collections.abc import Callable
 import pandas as pd
 
 from data.generated import (
+    clause_depth,
     factual,
     grammatical_role,
     part_of_speech,
@@ -20,6 +21,7 @@ GENERATORS: dict[str, Callable[[], pd.DataFrame]] = {
     "grammatical_role": grammatical_role.rows,
     "verb_tense": verb_tense.rows,
     "voice": voice.rows,
+    "clause_depth": clause_depth.rows,
     "sentiment": semantic.sentiment,
     "word_sense": semantic.word_sense,
     "country_continent": factual.country_continent,
