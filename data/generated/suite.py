@@ -5,6 +5,7 @@ from collections.abc import Callable
 import pandas as pd
 
 from data.generated import (
+    agreement_violation,
     clause_depth,
     factual,
     grammatical_role,
@@ -22,6 +23,7 @@ GENERATORS: dict[str, Callable[[], pd.DataFrame]] = {
     "verb_tense": verb_tense.rows,
     "voice": voice.rows,
     "clause_depth": clause_depth.rows,
+    "agreement_violation": agreement_violation.rows,
     "sentiment": semantic.sentiment,
     "word_sense": semantic.word_sense,
     "country_continent": factual.country_continent,
