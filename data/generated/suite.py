@@ -6,6 +6,7 @@ import pandas as pd
 
 from data.generated import (
     agreement_violation,
+    animacy,
     clause_depth,
     factual,
     grammatical_role,
@@ -24,6 +25,7 @@ GENERATORS: dict[str, Callable[[], pd.DataFrame]] = {
     "voice": voice.rows,
     "clause_depth": clause_depth.rows,
     "agreement_violation": agreement_violation.rows,
+    "animacy": animacy.rows,
     "sentiment": semantic.sentiment,
     "word_sense": semantic.word_sense,
     "country_continent": factual.country_continent,
