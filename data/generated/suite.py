@@ -5,9 +5,12 @@ from collections.abc import Callable
 import pandas as pd
 
 from data.generated import (
+    agreement_violation,
+    animacy,
     answer_letter,
     capital_relation,
     capital_truth,
+    clause_depth,
     company_industry,
     country_continent,
     country_language,
@@ -30,6 +33,7 @@ from data.generated import (
     thematic_role,
     topic,
     verb_tense,
+    voice,
     word_rarity,
     word_repetition,
     word_sense,
@@ -45,8 +49,12 @@ GENERATORS: dict[str, Callable[[], pd.DataFrame]] = {
     "part_of_speech": part_of_speech.rows,
     "grammatical_role": grammatical_role.rows,
     "verb_tense": verb_tense.rows,
+    "voice": voice.rows,
+    "clause_depth": clause_depth.rows,
+    "agreement_violation": agreement_violation.rows,
     "sentiment": sentiment.rows,
     "word_sense": word_sense.rows,
+    "animacy": animacy.rows,
     "negation_scope": negation_scope.rows,
     "hypernymy": hypernymy.rows,
     "thematic_role": thematic_role.rows,
