@@ -85,3 +85,14 @@ def test_a_bad_spec_ends_with_one_line(toy: pd.DataFrame, write_spec: Write) -> 
     assert done.stdout == ""
     assert done.stderr.startswith("error: toy.csv: no such file")
     assert done.stderr.count("\n") == 1
+
+
+def test_findings_are_shown_with_their_severity(
+    toy: pd.DataFrame, write_spec: Write, capsys: pytest.CaptureFixture[str]
+) -> None:
+    toy.assign(split=["train", "test"] * 12).to_csv("toy.csv", index=False)
+    main([str(write_spec()), "--folds", "3"])
+    shown = capsys.readouterr().out
+    assert "\nwarning: Class 'animal' has 12 examples" in shown
+    assert "\nnote: The column split says which rows are for training and testing (test 12, train 12)" in shown
+    assert shown.index("warning: ") < shown.index("note: ")
