@@ -21,7 +21,7 @@ def test_longer_texts_of_one_class_are_warned_about(found: Look, project: Any) -
     (finding,) = found("length", _texts(longer=4))
     assert finding.severity == "warning"
     assert finding.message.startswith(
-        "How long a text is gives labels away: a rule on its characters and words reaches 0."
+        "How long a text is gives labels away: a rule on words, words with punctuation marks, characters"
     )
     assert "in 'x', " in finding.message
     assert finding.message.endswith("or say why under `artefacts:`")
@@ -55,6 +55,7 @@ def test_spans_of_one_class_that_stand_later_are_warned_about(found: Look, proje
     assert finding.severity == "warning"
     assert finding.message.startswith("Where the span stands gives labels away")
     assert "median of words before the span: 2 in 'x', 6 in 'y'" in finding.message
+    assert "Without the words after it, the rule reaches 0." in finding.message
     assert not found("length", _spans(later=4), readout="span", columns=SPAN)
 
 
@@ -72,5 +73,5 @@ def test_bins_of_length_and_shifted_words(found: Look, published: Callable[[str]
 
 def test_subjects_stand_before_objects(found: Look, published: Callable[[str], str]) -> None:
     (finding,) = found("position", spec=TOP / "data/specs/ud_ewt_deprel_files.yaml")
-    assert "2 in 'subject'" in finding.message
+    assert "3 in 'subject'" in finding.message
     assert not found("position", spec=TOP / "data/specs/ud_ewt_number_files.yaml")
