@@ -90,7 +90,6 @@ def test_a_bad_spec_ends_with_one_line(toy: pd.DataFrame, write_spec: Write) -> 
     assert done.stderr.count("\n") == 1
 
 
-<<<<<<< HEAD
 def test_json_is_the_card(toy: pd.DataFrame, write_spec: Write, capsys: pytest.CaptureFixture[str]) -> None:
     main([str(write_spec()), "--folds", "3", "--json"])
     card = json.loads(capsys.readouterr().out)
@@ -106,7 +105,8 @@ def test_a_refusal_as_json_is_an_error_among_the_findings(project: Path, toy: pd
     found = json.loads(done.stdout)["findings"]
     assert (done.returncode, found[0]["severity"], len(found)) == (1, "error", 1)
     assert "no column 'sentense'" in found[0]["message"] and found[0]["message"] in done.stderr
-=======
+
+
 def test_findings_are_shown_with_their_severity(
     toy: pd.DataFrame, write_spec: Write, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -116,4 +116,3 @@ def test_findings_are_shown_with_their_severity(
     assert "\nwarning: Class 'animal' has 12 examples" in shown
     assert "\nnote: The column split says which rows are for training and testing (test 12, train 12)" in shown
     assert shown.index("warning: ") < shown.index("note: ")
->>>>>>> ffe9eb75d703953845c6bb77df050e67e6693892
