@@ -8,13 +8,12 @@ from typing import Any
 import pandas as pd
 
 from data.examples import Examples
+from data.findings.find import find
 from data.places import FileSource, GeneratorSource
 from data.sources import RawRows
 from data.spec import DatasetSpec
 
 SHOWN = 5  # examples on a card, more only where there are more classes
-RARE = 20  # examples; fewer and a fold holds a handful, so that one example moves the accuracy by many points
-GAP = 0.05  # between surface and majority; smaller ones are within what chance does on a few hundred examples
 
 
 def build_card(spec: DatasetSpec, raw: RawRows, examples: Examples, surface: float) -> dict[str, Any]:
@@ -38,7 +37,7 @@ def build_card(spec: DatasetSpec, raw: RawRows, examples: Examples, surface: flo
     """
     labels = examples.labels
     classes = _counts(labels["label"])
-    majority = max(classes.values()) / len(labels)
+    findings = find(spec, raw, examples, surface)
     about = ("dataset", "feature", "family", "description", "artefacts", "licence", "citation", "readout", "too_long")
     return {
         **{key: getattr(spec, key) for key in about},
@@ -47,14 +46,15 @@ def build_card(spec: DatasetSpec, raw: RawRows, examples: Examples, surface: flo
         "n_groups": int(labels["group"].nunique()),
         "n_control_keys": int(labels["control_key"].nunique()),
         "classes": classes,
-        "majority": majority,
+        "majority": max(classes.values()) / len(labels),
         "surface": surface,
         "folds": _folds(labels),
         "variants": _variants(labels, examples.variants),
         "source": _source(spec, raw),
         "dropped": {**raw.dropped, **examples.dropped},
         "examples": _shown(examples),
-        "warnings": _warnings(spec, raw, examples, surface, majority),
+        "findings": [dataclasses.asdict(finding) for finding in findings],
+        "warnings": [finding.message for finding in findings if finding.severity == "warning"],
     }
 
 
@@ -123,69 +123,3 @@ def _shown(examples: Examples) -> list[dict[str, Any]]:
     table["turn"] = table.groupby("label").cumcount()
     first = table.sort_values(["turn", "label"]).head(max(SHOWN, table["label"].nunique()))
     return [{str(key): value for key, value in row.items()} for row in first.drop(columns="turn").to_dict("records")]
-
-
-def _warnings(spec: DatasetSpec, raw: RawRows, examples: Examples, surface: float, majority: float) -> list[str]:
-    labels = examples.labels
-    found = [_about_source(spec, raw), _about_groups(spec), _about_surface(surface, majority)]
-    found += [_about_classes(_counts(labels["label"])), _about_control(labels), _about_ends(spec, examples.texts)]
-    return [text for text in found if text]
-
-
-def _about_source(spec: DatasetSpec, raw: RawRows) -> str:
-    if not isinstance(spec.source, FileSource) or spec.source.sha256:
-        return ""
-    return (
-        f"{spec.source.place} is not pinned: DVC watches the spec and not this file, so a change in it goes unnoticed. "
-        f"Put this line under `source:` in {spec.path}: {pin_line(raw)}"
-    )
-
-
-def _about_groups(spec: DatasetSpec) -> str:
-    if spec.columns.group:
-        return ""
-    return (
-        "No group column: each text is its own group. If texts share a template, a pair or a subject, the probe can "
-        "meet near copies of a test text in training; name what they share under `columns: {group: ...}`"
-    )
-
-
-def _about_surface(surface: float, majority: float) -> str:
-    numbers = f"a bag of words reaches {surface:.3f}, the largest class {majority:.3f}"
-    if surface > majority + GAP:
-        return (
-            f"Words alone give labels away: {numbers}. That may be in the nature of the feature; if not, balance the "
-            "words over the classes. Heads are compared with this number"
-        )
-    if surface < majority - GAP:
-        return (
-            f"Words alone mislead: {numbers}. So low a score is the mark of twins, texts that differ only in what "
-            "decides the label, split over folds; give twins the same `group`"
-        )
-    return ""
-
-
-def _about_classes(classes: Mapping[str, int]) -> str:
-    rarest = min(classes, key=lambda label: classes[label])
-    if classes[rarest] >= RARE:
-        return ""
-    return (
-        f"Class {rarest!r} has {classes[rarest]} examples, fewer than {RARE}: its accuracy is hardly known. "
-        "Add examples, or merge or drop the class with `labels:`"
-    )
-
-
-def _about_control(labels: pd.DataFrame) -> str:
-    if (labels.groupby("control_key")["group"].nunique() > 1).any():
-        return ""
-    return (
-        "No control_key occurs in two groups: control labels cannot be learnt, so selectivity cannot be computed. Name "
-        "a column whose values recur over groups, such as the word read, under `columns: {control_key: ...}`"
-    )
-
-
-def _about_ends(spec: DatasetSpec, texts: pd.DataFrame) -> str:
-    n = int((texts["text"].str.rstrip() != texts["text"]).sum())
-    if spec.readout != "last" or not n:
-        return ""
-    return f"{n} texts end in white space, and the readout last may take its token; strip it if that is not meant"

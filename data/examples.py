@@ -27,6 +27,7 @@ class Examples:
         texts: `TEXT_COLUMNS`; start and end are characters, half-open, int64.
         labels: `LABEL_COLUMNS`; control_key is null where the dataset has none, fold is int64 from 0.
         variants: `VARIANT_COLUMNS`, which part of the dataset an example is of; null where it has no parts.
+        rows: Which row of the source an example is, by its name there, for messages; not written to files.
         n_read: Rows of the source.
         dropped: Reason -> rows left out.
     """
@@ -34,6 +35,7 @@ class Examples:
     texts: pd.DataFrame
     labels: pd.DataFrame
     variants: pd.DataFrame
+    rows: pd.Series
     n_read: int
     dropped: Mapping[str, int]
 
@@ -64,7 +66,7 @@ def build_examples(spec: DatasetSpec, rows: pd.DataFrame, n_folds: int, seed: in
     table, dropped = _relabel(spec, rows)
     _check_values(place, table, spec.columns.given())
     table = _drop_repeats(spec, with_spans(spec, table), dropped)
-    table = _with_ids(place, table).sort_values("example_id", ignore_index=True)
+    table = _with_ids(place, table.assign(row=table.index)).sort_values("example_id", ignore_index=True)
     table["group"] = table["group"] if "group" in table else table["text"].map(_digest)
     table["control_key"] = _control_keys(spec, table)
     table["variant"] = table["variant"] if "variant" in table else _nulls(table)
@@ -73,7 +75,8 @@ def build_examples(spec: DatasetSpec, rows: pd.DataFrame, n_folds: int, seed: in
         table["fold"] = assign_folds(table, n_folds, seed)
     except DataError as error:
         raise DataError(f"{place}: {error}") from None
-    return Examples(table[TEXT_COLUMNS], table[LABEL_COLUMNS], table[VARIANT_COLUMNS], len(rows), dropped)
+    tables = (table[TEXT_COLUMNS], table[LABEL_COLUMNS], table[VARIANT_COLUMNS])
+    return Examples(*tables, table["row"], len(rows), dropped)
 
 
 def _relabel(spec: DatasetSpec, rows: pd.DataFrame) -> tuple[pd.DataFrame, dict[str, int]]:

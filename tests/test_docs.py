@@ -1,14 +1,22 @@
 """The README says what is there."""
 
+import dataclasses
 import re
 from pathlib import Path
 
 import pytest
 import yaml
 
+from data.columns import Columns, Grouping
+from data.generated.suite import GENERATORS
+from data.places import FORMATS
+from data.places import OPTIONS as PLACE_OPTIONS
+from data.spec import OPTIONAL, REQUIRED, load_spec
+
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 PARAMS = yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8"))
+DATASETS = (ROOT / "docs/datasets.md").read_text(encoding="utf-8")
 TREE = README.split("```")[-2]
 
 
@@ -53,15 +61,62 @@ def test_every_explained_param_is_there():
     assert [f"{section}.{key}" for section, key in explained if key not in PARAMS[section]] == []
 
 
-def test_the_bundled_specs_are_the_datasets_of_the_default_run():
-    assert {path.stem for path in (ROOT / "data/specs").glob("*.yaml")} == set(PARAMS["datasets"])
+def test_the_bundled_datasets_are_those_of_the_default_run():
+    assert list(GENERATORS) == list(PARAMS["datasets"])
+
+
+def test_every_bundled_feature_has_its_place_in_the_taxonomy():
+    table = yaml.safe_load((ROOT / "data/taxonomy.yaml").read_text(encoding="utf-8"))
+    specs = [load_spec(ROOT / f"data/specs/{name}.yaml") for name in GENERATORS]
+    assert {spec.feature: spec.family for spec in specs} == {
+        feature: row["family"] for feature, row in table["features"].items()
+    }
+
+
+def test_every_key_of_a_spec_is_explained():
+    keys = {*REQUIRED, *OPTIONAL, "include", *(field.name for field in dataclasses.fields(Columns)), *PLACE_OPTIONS}
+    assert [key for key in sorted(keys) if f"`{key}`" not in DATASETS] == []
+    assert [name for name in FORMATS if f"`{name}`" not in DATASETS] == []
+
+
+def test_every_finding_is_explained():
+    sources = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "data/findings").glob("*.py"))
+    about = set(re.findall(r'Finding\([^)]*?"(\w+)", \w+\)', sources)) | set(re.findall(r'Rule\(\s*"(\w+)"', sources))
+    explained = set(re.findall(r"`(\w+)`", DATASETS.split("## Findings")[1]))
+    assert about and about <= explained
+
+
+def test_every_public_spec_that_is_named_is_there():
+    section = DATASETS.split("## Public sets that are ready")[1].split("## Findings")[0]
+    names = [
+        name
+        for name in re.findall(r"`([\w/]+?)`", section)
+        if name.endswith("s_files") or name in ("sst2", "wic", "cola")
+    ]
+    assert names and [name for name in names if not (ROOT / f"data/specs/{name}.yaml").is_file()] == []
+
+
+@pytest.mark.parametrize("block", re.findall(r"```yaml\n(.*?)```", DATASETS, flags=re.DOTALL))
+def test_every_piece_of_a_spec_in_the_docs_is_accepted(tmp_path, block):
+    given = yaml.safe_load(block)
+    whole = {
+        **{"description": "d", "feature": "f", "family": "truth", "licence": "l", "citation": "c"},
+        **{"readout": "last", "too_long": "drop", "source": {"path": "x.csv"}, "columns": {"text": "t", "label": "l"}},
+    }
+    columns = whole["columns"] | given.get("columns", {})
+    read = isinstance(columns["text"], dict) and "read" in columns["text"]
+    spec = tmp_path / "piece.yaml"
+    if "include" in given:
+        spec = ROOT / "data/specs" / f"{given['feature']}.yaml"
+        assert spec.read_text(encoding="utf-8") == block
+    else:
+        spec.write_text(yaml.safe_dump(whole | given | {"columns": columns, "readout": "span" if read else "last"}))
+    load_spec(spec)
 
 
 def test_the_spec_in_the_readme_is_accepted(tmp_path):
-    from data.spec import load_spec
-
     blocks = re.findall(r"```yaml\n(.*?)```", README, flags=re.DOTALL)
     lines = next(block for block in blocks if "description:" in block).splitlines()
     spec = tmp_path / "reviews.yaml"
     spec.write_text("\n".join(line.removeprefix("   ") for line in lines), encoding="utf-8")
-    assert load_spec(spec).columns.group == "topic"
+    assert load_spec(spec).columns.group == Grouping(("topic",))

@@ -1,4 +1,4 @@
-"""The facts of each dataset as the page shows them: headline, baselines, balance, warnings and a few examples."""
+"""The facts of each dataset as the page shows them: headline, baselines, balance, findings and a few examples."""
 
 import math
 from collections import Counter
@@ -80,6 +80,7 @@ def dataset_cards(atlas: Atlas) -> list[dict[str, Any]]:
             "classes": _classes(card["classes"]),
             "bests": [_best(model, dataset) for model in atlas.models],
             "warnings": _warnings(atlas, dataset),
+            "notes": [str(found["message"]) for found in card.get("findings", []) if found["severity"] == "note"],
             "examples": [_example(entry) for entry in card.get("examples", [])[:EXAMPLES_SHOWN]],
         }
         for dataset, card in atlas.cards.items()

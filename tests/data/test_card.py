@@ -27,7 +27,7 @@ def test_the_card_counts(toy: pd.DataFrame, write_spec: Write) -> None:
     assert list(card) == [
         "dataset", "feature", "family", "description", "artefacts", "licence", "citation", "readout", "too_long",
         "n_read", "n_examples", "n_groups", "n_control_keys", "classes", "majority", "surface", "folds", "variants",
-        "source", "dropped", "examples", "warnings",
+        "source", "dropped", "examples", "findings", "warnings",
     ]  # fmt: skip
     assert (card["n_examples"], card["n_groups"], card["n_control_keys"]) == (24, 6, 4)
     assert (card["classes"], card["majority"]) == ({"animal": 12, "tool": 12}, 0.5)

@@ -1,3 +1,5 @@
+import json
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -18,12 +20,12 @@ def test_it_previews(toy: pd.DataFrame, write_spec: Write, capsys: pytest.Captur
     shown = capsys.readouterr().out
     parts = (
         "toy: noun_class, semantic, readout span",
-        "rows: 24 read, 24 kept",
-        "groups: 6, control keys: 4",
+        "24 read, 24 kept",
+        "6; control keys: 4",
         "fold 2",
         "[bold]animal: ",
         "»cat«",
-        "majority: 0.500",
+        "0.500",
         "warning: toy.csv is not pinned",
         "  sha256: ",
     )
@@ -36,7 +38,8 @@ def test_it_counts_what_is_dropped(toy: pd.DataFrame, write_spec: Write, capsys:
     pd.concat([toy, toy[:1]]).to_csv("toy.csv", index=False)
     main([str(write_spec(duplicates="drop")), "--folds", "3"])
     shown = capsys.readouterr().out
-    assert "rows: 25 read, 24 kept\n  1 dropped: copy of another row" in shown
+    assert "25 read, 24 kept" in shown
+    assert re.search(r"dropped: copy of another row\W+1\b", shown)
 
 
 def test_escape_codes_stay_out_of_the_terminal(
@@ -85,3 +88,31 @@ def test_a_bad_spec_ends_with_one_line(toy: pd.DataFrame, write_spec: Write) -> 
     assert done.stdout == ""
     assert done.stderr.startswith("error: toy.csv: no such file")
     assert done.stderr.count("\n") == 1
+
+
+def test_json_is_the_card(toy: pd.DataFrame, write_spec: Write, capsys: pytest.CaptureFixture[str]) -> None:
+    main([str(write_spec()), "--folds", "3", "--json"])
+    card = json.loads(capsys.readouterr().out)
+    assert (card["n_examples"], card["n_groups"], card["classes"]) == (24, 6, {"animal": 12, "tool": 12})
+    assert {"severity", "about", "message"} == set(card["findings"][0])
+    assert [finding["message"] for finding in card["findings"] if finding["severity"] == "warning"] == card["warnings"]
+
+
+def test_a_refusal_as_json_is_an_error_among_the_findings(project: Path, toy: pd.DataFrame, write_spec: Write) -> None:
+    spec = write_spec(columns={"text": "sentense", "label": "kind"}, readout="last")
+    command = [sys.executable, "-m", "data.check", str(spec), "--json"]
+    done = subprocess.run(command, env={"PYTHONPATH": str(TOP)}, capture_output=True, text=True, check=False)
+    found = json.loads(done.stdout)["findings"]
+    assert (done.returncode, found[0]["severity"], len(found)) == (1, "error", 1)
+    assert "no column 'sentense'" in found[0]["message"] and found[0]["message"] in done.stderr
+
+
+def test_findings_are_shown_with_their_severity(
+    toy: pd.DataFrame, write_spec: Write, capsys: pytest.CaptureFixture[str]
+) -> None:
+    toy.assign(split=["train", "test"] * 12).to_csv("toy.csv", index=False)
+    main([str(write_spec()), "--folds", "3"])
+    shown = capsys.readouterr().out
+    assert "\nwarning: Class 'animal' has 12 examples" in shown
+    assert "\nnote: The column split says which rows are for training and testing (test 12, train 12)" in shown
+    assert shown.index("warning: ") < shown.index("note: ")

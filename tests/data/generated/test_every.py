@@ -109,7 +109,10 @@ def test_it_builds_without_warnings(name: str) -> None:
 
 
 # What a bag of words can tell of these is in the nature of the feature; their specs say why.
-INHERENT: dict[str, str] = {}
+INHERENT: dict[str, str] = {
+    "sentence_language": "articles, pronouns and prepositions of a language recur in all its sentences",
+    "formality": "phrases of one register share words such as would and gonna",
+}
 
 
 @EVERY

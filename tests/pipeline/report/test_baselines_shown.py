@@ -132,6 +132,20 @@ def test_warnings_of_the_probes_are_shown(run: Path, words: Words, payload: Payl
     assert payload(run)["models"][0]["probes"][2]["warnings"] == ["so few groups trade labels"]
 
 
+def test_findings_about_a_dataset_are_shown_with_their_severity(run: Path, words: Words) -> None:
+    path = run / "data/examples/sentiment/card.json"
+    card = json.loads(path.read_text())
+    found = [("warning", "words give labels away"), ("note", "rows are <b>sorted</b>")]
+    card["findings"] = [{"severity": kind, "about": "x", "message": message} for kind, message in found]
+    card["warnings"] = ["words give labels away"]
+    path.write_text(json.dumps(card))
+    main([])
+    said = words(run)
+    assert "warning: words give labels away" in said
+    assert "note: rows are <b>sorted</b>" in said
+    assert "rows are &lt;b&gt;sorted" in (run / "results/report/index.html").read_text(encoding="utf-8")
+
+
 def test_the_codelength_is_shown_where_it_was_measured(run: Path, words: Words, payload: Payload) -> None:
     main([])
     assert "odelength" not in words(run).replace('codelength": false', "")
