@@ -19,7 +19,7 @@ def load_hub(source: HubSource, wanted: Iterable[str]) -> list[Record]:
         wanted: The columns that are needed; the others are not read.
 
     Raises:
-        DataError: If the dataset cannot be loaded, or the id is a folder here.
+        DataError: If the dataset cannot be loaded, the id is a folder here, or two nested features get one name.
     """
     import datasets  # takes a second, and only these datasets need it
 
@@ -34,7 +34,10 @@ def load_hub(source: HubSource, wanted: Iterable[str]) -> list[Record]:
         ) from error
     names = {_owner(name, table.column_names) for name in wanted}
     known = [name for name in table.column_names if name in names]
-    return [flatten(record) for record in table.select_columns(known or table.column_names).to_list()]
+    try:
+        return [flatten(record) for record in table.select_columns(known or table.column_names).to_list()]
+    except DataError as error:
+        raise DataError(f"{source.place}: {error}") from None
 
 
 def _owner(name: str, columns: Iterable[str]) -> str:
