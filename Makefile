@@ -1,5 +1,7 @@
 # `make repro`: from a fresh clone to the report.  `make test`, `make lint`: what CI runs.
 PYTHON ?= python3
+# Cells at a time. Set JOBS=1 for a model that fills the memory or the GPU.
+JOBS ?= 2
 VENV := .venv
 READY := $(VENV)/.ready
 # DVC runs the stages with the first `python` on the path. Threads that wait by spinning make torch several times slower
@@ -10,7 +12,7 @@ RUN := PATH="$(CURDIR)/$(VENV)/bin:$$PATH" OMP_WAIT_POLICY=passive
 .DEFAULT_GOAL := repro
 
 repro: $(READY)
-	@$(RUN) dvc repro
+	@$(RUN) python -m pipeline.abreast --jobs $(JOBS)
 	@echo "The report is in results/report/index.html"
 
 test: $(READY)

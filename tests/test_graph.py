@@ -200,3 +200,35 @@ def test_work_in_progress_runs_nothing(project):
     assert repro(project) == []
     ignored = subprocess.run(["git", "check-ignore", "-q", "data/unfinished/m1/d1/lock"], cwd=project, check=False)
     assert ignored.returncode == 0
+
+
+def abreast(project: Path, jobs: int) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "pipeline.abreast", "--jobs", str(jobs)]
+    return subprocess.run(command, cwd=project, capture_output=True, text=True)
+
+
+@pytest.mark.parametrize("jobs", [2, 3])
+def test_cells_that_run_abreast_give_what_they_give_one_by_one(project, tmp_path_factory, jobs):
+    for dataset in ("d1", "d2"):
+        write_spec(project, dataset, rule="new", readout="mean")
+    write_spec(project, "d3")
+    change_params(project, lambda params: params["datasets"].update(d3={}))
+    other = Path(shutil.copytree(project, tmp_path_factory.mktemp("abreast") / "toy"))
+    done = abreast(other, jobs)
+    assert done.returncode == 0, done.stdout + done.stderr
+    ran = sorted(re.findall(r"Running stage '([^']+)'", done.stdout))
+    assert ran == repro(project)
+    assert yaml.safe_load((other / "dvc.lock").read_text()) == yaml.safe_load((project / "dvc.lock").read_text())
+    assert repro(other) == []
+
+
+def test_a_cell_that_fails_beside_others_is_told_and_the_others_are_kept(project):
+    (project / "stub.py").write_text(STUB.replace("stage, *cell =", "assert 'd2' not in sys.argv\nstage, *cell ="))
+    for dataset in ("d1", "d2"):
+        write_spec(project, dataset, rule="new")
+    done = abreast(project, 2)
+    assert done.returncode != 0
+    assert "failed to reproduce 'examples@d2'" in done.stderr
+    (project / "stub.py").write_text(STUB)
+    expected = ["examples@d2", "probe@m1-d2", "probe@m2-d2", "report", "taxonomy@m1", "taxonomy@m2"]
+    assert repro(project) == expected
