@@ -156,8 +156,13 @@ def test_hostile_text_stays_text(run: Path, payload: Callable[[Path], Any]) -> N
     tags = page(run).tags
     path = run / "data/examples/sentiment/card.json"
     card = json.loads(path.read_text())
-    card |= dict.fromkeys(("citation", "description", "licence", "feature"), HOSTILE)
-    card |= {"classes": {HOSTILE: 600, "pos": 600}, "warnings": [HOSTILE], "source": {HOSTILE: HOSTILE}}
+    card |= dict.fromkeys(("citation", "description", "artefacts", "licence", "feature"), HOSTILE)
+    card |= {
+        "variants": {HOSTILE: {}},
+        "classes": {HOSTILE: 600, "pos": 600},
+        "warnings": [HOSTILE],
+        "source": {HOSTILE: HOSTILE},
+    }
     card["examples"][0] |= {
         "text": f"{HOSTILE} {HOSTILE} {HOSTILE}",
         "start": len(HOSTILE) + 1,
