@@ -97,14 +97,14 @@ def starter(name: str, spec: Path, source: FileSource) -> str:
     table = table.drop(columns=[column for column in ("$row", "$file") if column in table])
     if table.empty:
         raise DataError(f"{source.place}: has no rows with a column of text")
-    pair = _pair(table)
-    roles = guess_roles(table)
+    roles, alike = guess_roles(table), _pair(table)
+    pair = alike if not _is_label(roles.get("label")) else []  # a label beside two texts is about both of them
     return SPEC.substitute(
         **{"path": source.place, "spec": spec, "name": name},
-        readout="last" if pair or not {"start", "target"} & set(roles) else "span",
+        readout="last" if alike or not {"start", "target"} & set(roles) else "span",
         source=_source_lines(source, found.sha256),
         columns="\n".join(_told(table[column]) for column in table),
-        shape=_pair_lines(pair, roles) if pair else _column_lines(table, roles),
+        shape=_pair_lines(pair, roles) if pair else _column_lines(table, roles, alike),
     )
 
 
@@ -121,7 +121,7 @@ def guess_roles(table: pd.DataFrame) -> dict[str, str]:
     counts = {str(column): int(table[column].nunique()) for column in table}
     text = max(counts, key=lambda column: float(table[column].str.len().mean()))
     few = [column for column in counts if column != text and 2 <= counts[column] <= MOST_CLASSES]
-    named = [column for column in few if column.lower().strip("$") in LABEL_NAMES]
+    named = [column for column in few if _is_label(column)]
     label = next(iter(named or sorted(few, key=lambda column: counts[column])), None)
     roles = {"text": text} | ({"label": label} if label else {})
     rest = [column for column in counts if column not in roles.values()]
@@ -163,12 +163,19 @@ columns:
   group: {_quoted(group)}  # guess; both examples of a pair belong into one fold"""
 
 
-def _column_lines(table: pd.DataFrame, roles: Mapping[str, str]) -> str:
+def _column_lines(table: pd.DataFrame, roles: Mapping[str, str], alike: Sequence[str]) -> str:
     label = roles.get("label")
     why = f"guess: {table[label].nunique()} different values" if label else "fill in: no column has few values"
-    lines = ["columns:", f"  text: {_quoted(roles['text'])}  # guess: the longest texts"]
+    both = json.dumps(" ".join(f"{{{name}}}" for name in alike))
+    text = (
+        f"{{template: {both}}}  # guess: two texts"
+        if alike
+        else f"{_quoted(roles['text'])}  # guess: the longest texts"
+    )
+    lines = ["columns:", f"  text: {text}"]
     lines += [f"  label: {_quoted(label) if label else 'FILL_IN'}  # {why}"]
-    lines += [f"  {field}: {_quoted(roles[field])}  # guess" for field in ("start", "end", "target") if field in roles]
+    spans = [] if alike else [field for field in ("start", "end", "target") if field in roles]
+    lines += [f"  {field}: {_quoted(roles[field])}  # guess" for field in spans]
     if "group" in roles:
         lines += [f"  group: {_quoted(roles['group'])}  # guess; rows that share it never cross a fold"]
     else:
@@ -181,6 +188,10 @@ def _column_lines(table: pd.DataFrame, roles: Mapping[str, str]) -> str:
         lines += ["labels:"]
         lines += [f"  {_quoted(one)}: {_quoted(one) if one.strip() else 'null'}" for one in _values(table[label])]
     return "\n".join(lines)
+
+
+def _is_label(column: str | None) -> bool:
+    return column is not None and column.lower().strip("$") in LABEL_NAMES
 
 
 def _stands_once(texts: pd.Series, words: pd.Series) -> bool:

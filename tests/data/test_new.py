@@ -45,6 +45,17 @@ def test_minimal_pairs_are_melted(project: Path) -> None:
     assert not isinstance(spec.columns.text, Template)
 
 
+def test_a_label_beside_two_texts_is_about_both(project: Path) -> None:
+    rows = [
+        {"one": f"The {at} cats are asleep here.", "two": f"The {at} cats are awake here.", "gold_label": "ny"[at % 2]}
+        for at in range(30)
+    ]
+    spec = _start("x.jsonl", "".join(json.dumps(row) + "\n" for row in rows))
+    assert spec.melt is None
+    assert spec.columns.text == Template("{one} {two}")
+    assert (spec.columns.label, spec.readout) == ("gold_label", "last")
+
+
 def test_label_text_lines_and_words_that_yaml_reads_otherwise(project: Path) -> None:
     rows = "".join(f"{('yes', 'no', '1e3', 'on:')[at % 4]} a text of number {at}\n" for at in range(20))
     assert _start("y.txt", rows).labels == {"yes": "yes", "no": "no", "1e3": "1e3", "on:": "on:"}
