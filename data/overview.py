@@ -21,9 +21,18 @@ def show(console: Console, card: dict[str, Any], reading: Reading | None) -> Non
         reading: Which tokens a model would read, or None when no model was asked.
 
     Example:
-        >>> show(Console(), {"dataset": "x"}, None)
-        Traceback (most recent call last):
-        KeyError: 'feature'
+        >>> from io import StringIO
+        >>> from pathlib import Path
+        >>> from data.card import build_card
+        >>> from data.examples import build_examples
+        >>> from data.sources import read_source
+        >>> from data.spec import load_spec
+        >>> spec = load_spec(Path("data/specs/verb_tense.yaml"))
+        >>> raw = read_source(spec, Path("."))
+        >>> console = Console(record=True, file=StringIO())
+        >>> show(console, build_card(spec, raw, build_examples(spec, raw.rows, 5, 0), surface=0.5), None)
+        >>> console.export_text().splitlines()[0]
+        'verb_tense: verb_tense, syntactic, readout span'
     """
     console.print(
         Text(f"{card['dataset']}: {card['feature']}, {card['family']}, readout {card['readout']}", style="bold")

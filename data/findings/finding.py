@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 SEVERITIES = ("error", "warning", "note")  # the most urgent first
+GAP = 0.05  # from the largest class; smaller ones are within what chance does on a few hundred examples
 SHOWN = 120  # characters of a text in a message
 
 

@@ -8,10 +8,9 @@ import pandas as pd
 from numpy.typing import NDArray
 from sklearn.tree import DecisionTreeClassifier
 
-from data.findings.finding import Finding
+from data.findings.finding import GAP, Finding
 from data.spec import DatasetSpec
 
-GAP = 0.05  # above the largest class, and two standard errors
 LEAVES = 8  # of a rule: enough for a few cuts, too few to learn examples by heart
 SMALLEST = 5  # examples in a leaf
 NAMED = 4  # classes whose medians are told

@@ -1,9 +1,7 @@
 """Words that give labels away, or mislead."""
 
-from data.findings.finding import Finding
+from data.findings.finding import GAP, Finding
 from data.spec import DatasetSpec
-
-GAP = 0.05  # between surface and majority; smaller ones are within what chance does on a few hundred examples
 
 
 def about_words(spec: DatasetSpec, surface: float, majority: float) -> list[Finding]:

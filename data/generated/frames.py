@@ -1,6 +1,7 @@
 """What the bundled generators share: sentence frames with slots, word lists, and the table they return."""
 
 from collections.abc import Iterable, Mapping
+from functools import cache
 from pathlib import Path
 from typing import NamedTuple, cast
 
@@ -82,6 +83,11 @@ def read_words(name: str) -> list[Words]:
         >>> read_words("sentiment_adjectives")[0]
         {'positive': 'good', 'negative': 'bad'}
     """
+    return [dict(row) for row in _word_list(name)]
+
+
+@cache  # generators ask for a list again with every group; the rows given out are copies
+def _word_list(name: str) -> list[Words]:
     path = Path(__file__).parent / "words" / f"{name}.csv"
     table = pd.read_csv(path, dtype=str, keep_default_na=False)
     return cast(list[Words], table.to_dict("records"))

@@ -7,6 +7,7 @@ from typing import Any
 
 from data.errors import DataError, nearest
 from data.readers.strict_json import load_json
+from data.readers.text import LINE_END
 
 Record = Mapping[str, Any]
 
@@ -60,7 +61,7 @@ def parse_jsonl(place: str, text: str) -> list[Record]:
         >>> parse_jsonl("x.jsonl", '{"text": "a", "about": {"id": 1}}\n')
         [{'text': 'a', 'about.id': 1}]
     """
-    lines = ((number, line) for number, line in enumerate(re.split("\r\n|\n|\r", text), start=1) if line.strip())
+    lines = ((number, line) for number, line in enumerate(LINE_END.split(text), start=1) if line.strip())
     return _flattened(place, ((f"line {at}", _as_row(load_json(place, line, at), {})) for at, line in lines))
 
 

@@ -1,10 +1,10 @@
 """Files of lines: a text a line, or a label and a text."""
 
-import re
 from collections.abc import Mapping
 from typing import Any
 
 from data.errors import DataError
+from data.readers.text import LINE_END
 
 Record = Mapping[str, Any]
 
@@ -59,8 +59,7 @@ def parse_labelled(place: str, text: str, separator: str = " ") -> list[Record]:
 
 
 def _split(place: str, text: str) -> list[str]:
-    # Not splitlines: it also splits at characters that texts hold, such as U+0085 and the form feed.
-    lines = re.split("\r\n|\n|\r", text)
+    lines = LINE_END.split(text)
     while lines and not lines[-1]:
         lines.pop()
     if not lines:

@@ -8,9 +8,9 @@ import re
 from collections.abc import Iterator
 
 from data.errors import DataError
+from data.readers.text import LINE_END
 
 HINT = 'quote fields as "say ""yes""", or if quotes are characters as any other put `quotes: literal` into the spec'
-END = re.compile("\r\n|\n|\r")
 # Possessive (++, *+): what is matched once is never given back, so an open quote costs one pass over the file.
 QUOTED = re.compile('"((?:[^"]++|"")*+)"')
 
@@ -33,7 +33,7 @@ def quoted_fields(place: str, text: str, separator: str) -> Iterator[tuple[int, 
     bare = re.compile(f"[^{re.escape(separator)}\r\n]*+")
     at, line = 0, 1
     while at < len(text):
-        end = END.match(text, at)
+        end = LINE_END.match(text, at)
         if end:
             at, line = end.end(), line + 1
             continue
@@ -51,7 +51,7 @@ def _row(
     while True:
         if text.startswith('"', at):
             field, at = _quoted(place, text, separator, at, line + breaks)
-            breaks += len(END.findall(field))
+            breaks += len(LINE_END.findall(field))
         else:
             found = bare.match(text, at)
             field, at = (found[0], found.end()) if found else ("", at)
@@ -68,6 +68,6 @@ def _quoted(place: str, text: str, separator: str, at: int, line: int) -> tuple[
         shown = text[at : at + 40].splitlines()[0]
         raise DataError(f"{place}: line {line}: the quote that opens at {shown!r} is never closed; {HINT}")
     if found.end() < len(text) and text[found.end()] not in (separator, "\r", "\n"):
-        line += len(END.findall(found[0]))
+        line += len(LINE_END.findall(found[0]))
         raise DataError(f"{place}: line {line}: {separator!r} expected after '\"'; {HINT}")
     return found[1].replace('""', '"'), found.end()

@@ -5,7 +5,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from data.errors import DataError, nearest
-from data.readers.quoted import END, quoted_fields
+from data.readers.quoted import quoted_fields
+from data.readers.text import LINE_END
 
 Record = Mapping[str, Any]
 Row = tuple[int, list[str]]  # the line on which it begins, and its fields
@@ -79,8 +80,7 @@ def read_fields(place: str, text: str, separator: str, quotes: str | None = None
 
 
 def _literal(text: str, separator: str) -> Iterator[Row]:
-    # Not splitlines: it also splits at characters that texts hold, such as U+0085 and the form feed.
-    for number, line in enumerate(END.split(text), start=1):
+    for number, line in enumerate(LINE_END.split(text), start=1):
         if line:
             yield number, line.split(separator)
 

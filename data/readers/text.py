@@ -1,10 +1,12 @@
 """Bytes of a file to text, by the encoding that is declared; nothing is guessed and nothing replaced."""
 
 import codecs
+import re
 from encodings.aliases import aliases
 
 from data.errors import DataError, nearest
 
+LINE_END = re.compile("\r\n|\n|\r")  # not what splitlines takes, which texts hold, such as U+0085 and the form feed
 # The longer marks first: UTF-32 LE begins as UTF-16 LE does.
 MARKS = {codecs.BOM_UTF32_LE: "utf-32", codecs.BOM_UTF32_BE: "utf-32", codecs.BOM_UTF16_LE: "utf-16",
          codecs.BOM_UTF16_BE: "utf-16"}  # fmt: skip

@@ -8,6 +8,7 @@ import conllu
 from conllu.exceptions import ParseException
 
 from data.errors import DataError
+from data.readers.text import LINE_END
 
 Record = Mapping[str, Any]
 Lines = list[tuple[int, str]]  # of a sentence, each with its number in the file
@@ -62,7 +63,7 @@ def parse_conllu(place: str, text: str) -> list[Record]:
 
 def _sentences(text: str) -> Iterator[Lines]:
     lines: Lines = []
-    for number, line in enumerate([*re.split("\r\n|\n|\r", text), ""], start=1):
+    for number, line in enumerate([*LINE_END.split(text), ""], start=1):
         if line.strip():
             lines.append((number, line))
         elif lines:
