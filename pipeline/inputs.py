@@ -28,7 +28,8 @@ class Inputs:
         folder: The activations store.
         manifest: The store's manifest.
         card: The dataset's card.
-        rows: example_id, label, group, control_key, fold and surface (what a bag of words predicts) of every example.
+        rows: example_id, label, group, control_key, fold, surface (what a bag of words predicts) and variant of every
+            example.
         classes: Names of the classes, sorted; class i of every array is `classes[i]`.
     """
 
@@ -62,6 +63,17 @@ class Inputs:
     def surface_right(self) -> NDArray[np.bool_]:
         """Whether the bag of words was right, (1, n_examples)."""
         return np.array(self.rows["surface"] == self.rows["label"], dtype=np.bool_)[None]
+
+    @cached_property
+    def variant_names(self) -> list[str]:
+        """Names of the variants that occur, sorted."""
+        return sorted(set(self.rows["variant"].dropna()))
+
+    @cached_property
+    def variants(self) -> Ints:
+        """Number of each example's variant in `variant_names`, (n_examples,); -1 for none."""
+        number = {name: at for at, name in enumerate(self.variant_names)}
+        return np.array([number.get(name, -1) for name in self.rows["variant"]], dtype=np.int64)
 
     @property
     def places(self) -> list[tuple[int, int]]:
@@ -136,7 +148,7 @@ class Inputs:
 
 
 def read_inputs(data: Path, model: str, dataset: str) -> Inputs:
-    """Return one cell, labels and surface predictions joined to the store by example_id, never by position.
+    """Return one cell, labels, surface predictions and variants joined to the store by example_id, never by position.
 
     Args:
         data: The folder `data` of the project.
@@ -150,15 +162,17 @@ def read_inputs(data: Path, model: str, dataset: str) -> Inputs:
     manifest = read_manifest(folder)
     labels = pd.read_parquet(examples / "labels.parquet").set_index("example_id")
     surface = pd.read_parquet(examples / "surface.parquet").set_index("example_id")["predicted"]
+    variants = pd.read_parquet(examples / "variants.parquet").set_index("example_id")["variant"]
     stored = read_index(folder)["example_id"]
     known = set(stored) | set(manifest["dropped_too_long"])
-    for name, ids in (("labels.parquet", labels.index), ("surface.parquet", surface.index)):
+    tables = {"labels.parquet": labels, "surface.parquet": surface, "variants.parquet": variants}
+    for name, ids in ((name, table.index) for name, table in tables.items()):
         if odd := sorted(known ^ set(ids)):
             raise PipelineError(
                 f"{folder}: {len(odd)} example ids stand in the store or in {name} alone, first "
                 f"{', '.join(odd[:5])}; the store is of another version of the dataset: run `dvc repro`"
             )
-    rows = labels.assign(surface=surface).loc[stored].reset_index()
+    rows = labels.assign(surface=surface, variant=variants).loc[stored].reset_index()
     return Inputs(folder, manifest, read_json(examples / "card.json"), rows, sorted(set(rows["label"])))
 
 

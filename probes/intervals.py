@@ -72,6 +72,23 @@ def cluster_bootstrap(
     return low, high
 
 
+def resampled_means(scores: Floats | NDArray[np.bool_], groups: Ints, n_draws: int, seed: int) -> Floats:
+    """Return each row's mean score in every draw of whole groups with replacement, (n_draws, n_rows) float64.
+
+    Args:
+        scores: One score for each example, (n_rows, n_examples).
+        groups: Group of each example, (n_examples,) int64, any numbers.
+        n_draws: Bootstrap replicates.
+        seed: Of the draws.
+
+    Example:
+        >>> resampled_means(np.array([[1.0, 1.0, 0.0, 0.0]]), np.array([0, 0, 0, 0]), 3, seed=0).ravel().tolist()
+        [0.5, 0.5, 0.5]
+    """
+    sums, sizes = _group_sums(np.asarray(scores, dtype=np.float64), groups)
+    return _replicates(sums, sizes, n_draws, seed)
+
+
 def _check(scores: Floats | NDArray[np.bool_], groups: Ints, n_draws: int, confidence: float) -> None:
     if scores.ndim != 2 or groups.shape != scores.shape[1:]:
         raise ProbeError(

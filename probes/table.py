@@ -47,6 +47,12 @@ COLUMNS = {
             "_high": "upper end of the interval of",
         }.items()
     },
+    "general_accuracy": "accuracy on the weakest variant of probes that saw the others only; empty where refused",
+    "margin_general": "general_accuracy - that variant's largest class, paired by example",
+    "margin_general_low": "lower end of its cluster-bootstrap interval",
+    "margin_general_high": "upper end of its cluster-bootstrap interval",
+    "general_variant": "the variant on which the head is weakest, by the lower end",
+    "null_accuracy": "accuracy of the probe that the null refits, which the p-value compares",
     "p_value": "family-wise over all heads of the cell, max-statistic permutation null",
     "c": "chosen inverse penalty C, median over the folds",
 }

@@ -3,7 +3,7 @@
 import argparse
 import json
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -30,9 +30,11 @@ from probes.crossval import HeadProbes, probe_vectors
 from probes.errors import ProbeError
 from probes.evidence import Bootstrap, comparison_columns, score_columns
 from probes.findings import Findings, summarise
+from probes.generality import check_variants, general_columns, probe_other_variants
 from probes.metrics import correctness
 from probes.null import MaxNull, max_statistic_null, refitted_accuracies
 from probes.refit import full_accuracies
+from probes.stability import differences, redeal, refit, replicate
 from probes.table import head_name, heads_table
 
 Ints = NDArray[np.int64]
@@ -50,6 +52,8 @@ class ProbeParams:
         null_probe: What is fitted to every draw: `one_step`, or `full` to check it.
         bootstrap: Replicates of the intervals.
         confidence: Coverage of the intervals.
+        replicates: Replicates of every criterion, for the stability of the labels.
+        deals: Other deals of the groups to folds that the replicates are drawn from, beside the first.
         codelength: Whether to measure the online codelength, too.
         seed: Of control tasks, projections, permutations, bootstrap and the order of the codelength.
         device: `auto`, `cpu`, `cuda` or `cuda:N`.
@@ -61,6 +65,8 @@ class ProbeParams:
     null_probe: str
     bootstrap: int
     confidence: float
+    replicates: int
+    deals: int
     codelength: bool
     seed: int
     device: str
@@ -71,6 +77,8 @@ class ProbeParams:
             raise PipelineError(f"{place}.c_grid: expected ascending numbers above 0, got {list(self.c_grid)}")
         if self.permutations < 1 or self.bootstrap < 1 or self.controls < 1:
             raise PipelineError(f"{place}: permutations, bootstrap and controls must be at least 1")
+        if self.replicates < 1 or self.deals < 0:
+            raise PipelineError(f"{place}: replicates must be at least 1, deals at least 0")
         if not 0 < self.confidence < 1:
             raise PipelineError(f"{place}.confidence: expected a share between 0 and 1, got {self.confidence}")
         if self.null_probe not in NULL_PROBES:
@@ -86,12 +94,15 @@ class Probed:
     Attributes:
         layers: Probes of the heads of every layer.
         right: Baseline to how right it was, in [0, 1], (n_heads or 1, n_examples) for every stack of layers.
+        elsewhere: How the probes of other variants rate the classes of each example, (n_heads, n_examples, n_classes)
+            for every stack of layers; empty where there are none.
         codelength: Bits of every head, for every stack of layers; empty where not asked for.
         unsolved: Baseline to problems that did not converge and were left out of the choice.
     """
 
     layers: list[HeadProbes] = field(default_factory=list)
     right: dict[str, list[NDArray[Any]]] = field(default_factory=dict)
+    elsewhere: list[NDArray[np.float32]] = field(default_factory=list)
     codelength: list[NDArray[np.float64]] = field(default_factory=list)
     unsolved: dict[str, int] = field(default_factory=dict)
 
@@ -115,11 +126,18 @@ def main(argv: Sequence[str] | None = None) -> None:
     settings = read_section(load_params(Path("params.yaml")), "probe", ProbeParams)
     cell = read_inputs(Path("data"), args.model, args.dataset)
     controls, refused = _controls(cell, settings)
-    probed = _probe(cell, controls, settings)
+    not_general = _variants_refused(cell)
+    probed = _probe(cell, controls, not not_general, settings)
     null = _null(cell, settings)
-    table = _table(cell, probed, null, settings)
+    right = _right(cell, probed)
+    table = _table(cell, probed, right, null, settings)
+    deals, not_dealt = _deals(cell, settings)
+    replicates = _replicates(cell, probed, right, deals, settings)
     summary = _summary(cell, table, null, probed, controls, refused, settings)
+    summary["general"] = {"variants": cell.variant_names, "refused": not_general or None}
+    summary["replicates"] = {"deals": len(deals), "refused": not_dealt or None}
     _write(Path("results/probes") / args.model / args.dataset, cell, probed, table, summary)
+    _write_replicates(Path("results/probes") / args.model / args.dataset, replicates, null)
     best, selected = summary["best"], summary["selected"]
     print(
         f"probe {args.model} {args.dataset}: best {head_name(best['layer'], best['head'])} "
@@ -142,10 +160,20 @@ def _controls(cell: Inputs, settings: ProbeParams) -> tuple[Ints, str]:
     return draws, ""
 
 
-def _probe(cell: Inputs, controls: Ints, settings: ProbeParams) -> Probed:
+def _variants_refused(cell: Inputs) -> str:
+    """Return why no variant can be held out, or nothing."""
+    try:
+        check_variants(cell.labels, cell.folds, cell.variants)
+    except ProbeError as error:
+        return str(error)
+    return ""
+
+
+def _probe(cell: Inputs, controls: Ints, general: bool, settings: ProbeParams) -> Probed:
     """Probe z with real and control labels, and every baseline, a stack of layers at a time."""
     device = choose_device(settings.device)
-    labels, folds = (torch.from_numpy(part).to(device) for part in (cell.labels, cell.folds))
+    parts = (cell.labels, cell.folds, cell.variants)
+    labels, folds, variants = (torch.from_numpy(part).to(device) for part in parts)
     vectors = torch.cat([labels[None], torch.from_numpy(controls).to(device)])
     strengths = torch.tensor(settings.c_grid, dtype=torch.float64, device=device)
     probed = Probed()
@@ -167,6 +195,10 @@ def _probe(cell: Inputs, controls: Ints, settings: ProbeParams) -> Probed:
             probed.layers += real.split([cell.manifest["n_heads"][layer] for layer in layers])
             if control:
                 _note_control(probed, control, controls)
+            if general:
+                n_classes = len(cell.classes)
+                found = probe_other_variants(z.to(device), labels, folds, variants, n_classes, strengths)
+                probed.elsewhere.append(found.numpy())
             if settings.codelength:
                 groups, n_classes = cell.groups, len(cell.classes)
                 probed.codelength.append(
@@ -209,16 +241,63 @@ def _null(cell: Inputs, settings: ProbeParams) -> MaxNull:
     return max_statistic_null(layers, cell.labels, cell.groups, cell.folds, middle, draws, seed, fit)
 
 
-def _table(cell: Inputs, probed: Probed, null: MaxNull, settings: ProbeParams) -> pd.DataFrame:
-    bootstrap = Bootstrap(settings.bootstrap, settings.confidence, settings.seed)
+def _right(cell: Inputs, probed: Probed) -> dict[str, NDArray[np.float64]]:
+    """Return how right every baseline was, in [0, 1], (n_heads or 1, n_examples) each."""
     right = {name: np.concatenate(parts).astype(np.float64) for name, parts in probed.right.items()}
     right["skyline"] = np.repeat(right["skyline"], cell.manifest["n_heads"], axis=0)
     right["majority"] = majority_correct(cell.labels).astype(np.float64)
     right["surface"] = cell.surface_right.astype(np.float64)
+    return right
+
+
+def _deals(cell: Inputs, settings: ProbeParams) -> tuple[list[Ints], str]:
+    """Return other folds for the examples, one (n_examples,) a deal, or none and the reason."""
+    n_folds = int(cell.folds.max()) + 1
+    try:
+        return [redeal(cell.labels, cell.groups, n_folds, settings.seed + n + 1) for n in range(settings.deals)], ""
+    except ProbeError as error:
+        return [], str(error)
+
+
+def _replicates(
+    cell: Inputs, probed: Probed, right: dict[str, NDArray[np.float64]], deals: list[Ints], settings: ProbeParams
+) -> dict[str, NDArray[np.float64]]:
+    """Return accuracy and margins of every head in every replicate, (n_replicates, n_heads) each.
+
+    Heads, embedding, untrained model and projection are probed anew under every deal of folds. The bag of words and the
+    control tasks keep their folds: the one takes as long as the rest, the others several times that.
+    """
+    device = choose_device(settings.device)
+    chosen = np.concatenate([layer.strength.numpy().ravel() for layer in probed.layers])
+    values, counts = np.unique(chosen, return_counts=True)
+    strength = float(values[counts.argmax()])
+    every = [differences(correctness(probed.log_proba, cell.labels), right)]
+    for folds in deals:
+        stacks = ((name, x.to(device)) for name, x in _stacks(cell, settings.seed))
+        found = refit(stacks, cell.labels, folds, len(cell.classes), strength)
+        every.append(differences(found["z"], right | found))
+    return replicate(every, cell.groups, settings.replicates, settings.seed)
+
+
+def _stacks(cell: Inputs, seed: int) -> Iterator[tuple[str, torch.Tensor]]:
+    """Yield the heads and what they are compared with, a stack of layers at a time."""
+    for layers in cell.head_stacks():
+        yield "z", torch.from_numpy(cell.heads(layers, z_name))
+        yield "untrained", torch.from_numpy(cell.heads(layers, untrained_name))
+        yield "projection", _projections(cell, layers, seed)
+    yield "embedding", torch.from_numpy(cell.embedding())
+
+
+def _table(
+    cell: Inputs, probed: Probed, right: dict[str, NDArray[np.float64]], null: MaxNull, settings: ProbeParams
+) -> pd.DataFrame:
+    bootstrap = Bootstrap(settings.bootstrap, settings.confidence, settings.seed)
     scores = {
         **score_columns(probed.log_proba, cell.labels, cell.groups, bootstrap),
         **comparison_columns(correctness(probed.log_proba, cell.labels), right, cell.groups, bootstrap),
+        **_general(cell, probed, bootstrap),
         **({"codelength": np.concatenate(probed.codelength)} if probed.codelength else {}),
+        "null_accuracy": null.observed,
         "p_value": null.p_values,
         "c": np.concatenate([layer.strength.median(1).values.numpy() for layer in probed.layers]),
     }
@@ -231,6 +310,14 @@ def _table(cell: Inputs, probed: Probed, null: MaxNull, settings: ProbeParams) -
     }
     attention = np.repeat(cell.manifest["attention"], cell.manifest["n_heads"])
     return heads_table({**shared, "attention": attention}, cell.places, scores)
+
+
+def _general(cell: Inputs, probed: Probed, bootstrap: Bootstrap) -> dict[str, NDArray[Any]]:
+    """Return the columns that say whether knowledge holds on other variants; none where that could not be asked."""
+    if not probed.elsewhere:
+        return {}
+    correct = correctness(np.concatenate(probed.elsewhere), cell.labels)
+    return general_columns(correct, cell.labels, cell.groups, cell.variants, cell.variant_names, bootstrap)
 
 
 def _summary(
@@ -282,6 +369,13 @@ def _write(folder: Path, cell: Inputs, probed: Probed, table: pd.DataFrame, summ
     about = {"classes": cell.classes, "axes": "(n_heads, n_folds, ...)", "model": summary["model"]}
     save_file(tensors, folder / "probes.safetensors", metadata={"head_atlas": json.dumps(about)})
     write_json(folder / "summary.json", summary)
+
+
+def _write_replicates(folder: Path, replicates: dict[str, NDArray[np.float64]], null: MaxNull) -> None:
+    tensors = {name: values.astype(np.float32) for name, values in replicates.items()}
+    about = {"axes": "(n_replicates, n_heads); null: best accuracy of all heads in every permutation"}
+    null_tensor = {"null": null.best.astype(np.float64)}
+    save_file(tensors | null_tensor, folder / "replicates.safetensors", metadata={"head_atlas": json.dumps(about)})
 
 
 if __name__ == "__main__":
