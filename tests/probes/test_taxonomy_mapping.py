@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from probes.errors import ProbeError
-from probes.taxonomy import FAMILIES, parse_survey
+from probes.survey import FAMILIES, parse_survey
 
 TOP = Path(__file__).parents[2]
 PHASES = ("Knowledge Recalling", "In-Context Identification", "Latent Reasoning", "Expression Preparation")
