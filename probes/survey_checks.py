@@ -1,6 +1,7 @@
 """What the mapping file has to say, checked part by part; messages name the entry, what it has and what it may have."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from difflib import get_close_matches
 from typing import Any
 
 from probes.errors import ProbeError
@@ -45,7 +46,9 @@ def refuse_unknown(place: str, names: Iterable[Any], known: Collection[str]) -> 
         >>> refuse_unknown("data/taxonomy.yaml: features: f: family", ["truth"], ("truth", "factual"))
     """
     if unknown := [name for name in names if name not in known]:
-        raise ProbeError(f"{place}: unknown {unknown[0]!r}; known: {', '.join(known)}")
+        near = get_close_matches(str(unknown[0]), [str(name) for name in known], n=1)
+        hint = f"did you mean {near[0]!r}? " if near else ""
+        raise ProbeError(f"{place}: unknown {unknown[0]!r}; {hint}known: {', '.join(known)}")
 
 
 def check_heads(
