@@ -14,7 +14,8 @@ from pipeline.errors import PipelineError, exit_on
 from pipeline.jsonfile import write_json
 from pipeline.params import load_params, read_section
 from probes.errors import ProbeError
-from probes.taxonomy import RUNGS, Survey, assign, classify_heads, parse_survey
+from probes.survey import Survey, parse_survey
+from probes.taxonomy import RUNGS, assign, classify_heads
 
 
 @dataclass(frozen=True)

@@ -194,7 +194,7 @@ def test_an_unknown_cell_in_the_mapping_is_refused(project: Path) -> None:
     table = yaml.safe_load(Path("data/taxonomy.yaml").read_text(encoding="utf-8"))
     table["features"]["sentiment"]["cells"] = ["Mystery Head"]
     Path("data/taxonomy.yaml").write_text(yaml.safe_dump(table), encoding="utf-8")
-    with pytest.raises(ProbeError, match="sentiment: no phase has the cell 'Mystery Head'; known: Accuracy Head"):
+    with pytest.raises(ProbeError, match=r"sentiment: cells: unknown 'Mystery Head'; .*known: Accuracy Head"):
         run()
 
 

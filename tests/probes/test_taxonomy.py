@@ -9,17 +9,8 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from probes.errors import ProbeError
-from probes.taxonomy import (
-    EVIDENCE,
-    FAMILIES,
-    SELECTIVE,
-    Survey,
-    assign,
-    classify_heads,
-    decide_rungs,
-    parse_survey,
-    specialisation,
-)
+from probes.survey import FAMILIES, Survey
+from probes.taxonomy import EVIDENCE, SELECTIVE, assign, classify_heads, decide_rungs, specialisation
 
 PHASES = ["Knowledge Recalling", "In-Context Identification", "Latent Reasoning", "Expression Preparation"]
 CELLS = [(0, 0), (0, 1), (1, 0), (1, 1)]
@@ -28,8 +19,7 @@ CELLS = [(0, 0), (0, 1), (1, 0), (1, 1)]
 def survey(features: dict[str, Any] | None = None) -> Survey:
     families = {name: {"cells": [f"{name} head"]} for name in FAMILIES}
     phases = {phase: [f"{name} head" for name in FAMILIES[i::4]] for i, phase in enumerate(PHASES)}
-    table = {"note": "ours", "phases": phases, "families": families, "features": features or {}, "not_identifiable": []}
-    return parse_survey(table)
+    return Survey(note="ours", phases=phases, families=families, features=features or {}, not_identifiable=[])
 
 
 def results(dataset: str, family: str, passing: dict[tuple[int, int], float], feature: str = "") -> pd.DataFrame:
