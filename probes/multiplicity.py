@@ -29,7 +29,7 @@ def holm_over_cells(p_values: Floats | Sequence[Floats]) -> Floats:
         >>> holm_over_cells(np.array([[0.01], [0.04], [0.03]])).ravel().round(6).tolist()
         [0.03, 0.06, 0.06]
         >>> holm_over_cells(np.array([[0.01, 0.9], [0.02, 0.2]])).round(6).tolist()
-        [[0.02, 1.0], [0.04, 0.4]]
+        [[0.02, 0.9], [0.04, 0.4]]
     """
     values = np.asarray(p_values, dtype=np.float64)
     if not ((values >= 0) & (values <= 1)).all():

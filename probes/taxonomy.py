@@ -7,51 +7,51 @@ from typing import Any
 import pandas as pd
 
 from probes.errors import ProbeError
+from probes.rungs import EVIDENCE, NOT_TESTED, RUNGS, adjust_p_values, decide_rungs
 from probes.survey import FAMILIES as FAMILIES
 from probes.survey import Survey
 from probes.table import head_name
 
-RUNGS = (
-    (0, "not decodable", "no rung above"),
-    (1, "decodable", "family-wise p < alpha against the null, and the interval lies above majority"),
-    (
-        2,
-        "selective",
-        "rung 1, and the paired intervals of the margins over control, surface, embedding, untrained and projection "
-        "all lie above 0; not where the control task was refused",
-    ),
-)
-# What rung 2 asks for; a margin that was not measured does not lie above 0.
-SELECTIVE = ("selectivity", "margin_surface", "margin_embedding", "margin_untrained", "margin_projection")
-EVIDENCE = tuple(f"{name}{end}" for name in SELECTIVE for end in ("", "_low", "_high"))
 HEAD = ["model", "layer", "head"]
+DECIDED = ("rung", "accuracy", "accuracy_low", "accuracy_high", "majority", "margin", "p_value", "p_adjusted")
+WHERE = ("general_variant", "transfer_to")
 
 
-def decide_rungs(heads: pd.DataFrame, alpha: float) -> pd.Series:
-    """Return the rung of every row of the results tables, int.
+def score_heads(heads: pd.DataFrame, alpha: float) -> pd.DataFrame:
+    """Return the results tables with what was concluded from each row: name, p_adjusted, rung, margin and share.
+
+    The share is the margin over majority as a share of what majority leaves, (accuracy - majority) / (1 - majority),
+    with the interval of the accuracy: 0 for a guess, 1 for a head that is always right, whatever the classes.
 
     Args:
-        heads: Rows with p_value, accuracy_low, majority and the lower end of every margin in `SELECTIVE`.
-        alpha: Family-wise error rate.
+        heads: Results tables of all cells of a model, one under the other, with the columns of `add_transfer`.
+        alpha: Family-wise error rate over the heads and datasets of a family.
 
     Example:
-        >>> rows = pd.DataFrame({"p_value": [0.01, 0.01, 0.2], "accuracy_low": [0.6, 0.6, 0.6], "majority": [0.5] * 3})
-        >>> lows = {f"{name}_low": [0.1, 0.1, 0.1] for name in SELECTIVE} | {"selectivity_low": [0.1, None, 0.1]}
-        >>> decide_rungs(rows.assign(**lows), 0.05).tolist()
-        [2, 1, 0]
+        >>> rows = pd.DataFrame({"model": "m", "layer": 0, "head": [0, 1], "feature": "f", "dataset": "d",
+        ...                      "family": "semantic", "p_value": [0.01, 0.2], "accuracy": [0.7, 0.5],
+        ...                      "accuracy_low": [0.6, 0.4], "accuracy_high": [0.8, 0.6], "majority": 0.5,
+        ...                      **dict.fromkeys(EVIDENCE, 0.0)})
+        >>> score_heads(rows, 0.05)[["name", "rung", "share"]].round(3).values.tolist()
+        [['L0H0', 1, 0.4], ['L0H1', 0, 0.0]]
     """
-    decodable = (heads["p_value"] < alpha) & (heads["accuracy_low"] > heads["majority"])
-    lows = heads[[f"{name}_low" for name in SELECTIVE]].astype("float64")
-    return decodable.astype("int64") + (decodable & (lows > 0).all(axis=1))
+    left = 1 - heads["majority"]
+    columns = {
+        "accuracy": "share", "accuracy_low": "share_low", "accuracy_high": "share_high",
+    }  # fmt: skip
+    shares = {to: (heads[name] - heads["majority"]) / left for name, to in columns.items()}
+    margin = heads["accuracy"] - heads["majority"]
+    scored = heads.assign(name=_names(heads), p_adjusted=adjust_p_values(heads), margin=margin, **shares)
+    scored["rung"] = decide_rungs(scored, alpha)
+    return scored.sort_values([*HEAD, "feature", "dataset"], kind="stable", ignore_index=True)
 
 
-def assign(heads: pd.DataFrame, survey: Survey, alpha: float) -> pd.DataFrame:
-    """Return one row for each head and feature that passed, with the candidate cells and the evidence.
+def assign(scored: pd.DataFrame, survey: Survey) -> pd.DataFrame:
+    """Return one row for each head and feature that is decodable, with the candidate cells and the evidence.
 
     Args:
-        heads: Results tables of all cells of a model, one under the other.
+        scored: What `score_heads` made.
         survey: The mapping.
-        alpha: Family-wise error rate over the heads of a cell.
 
     Raises:
         ProbeError: If the spec of a feature and the mapping disagree on its family.
@@ -63,10 +63,10 @@ def assign(heads: pd.DataFrame, survey: Survey, alpha: float) -> pd.DataFrame:
         ...                      "family": "semantic", "p_value": [0.01, 0.2], "accuracy": [0.7, 0.5],
         ...                      "accuracy_low": [0.6, 0.4], "accuracy_high": [0.8, 0.6], "majority": 0.5,
         ...                      **dict.fromkeys(EVIDENCE, 0.0)})
-        >>> assign(rows, survey, 0.05)[["name", "feature", "phase", "cell", "rung"]].values.tolist()
+        >>> assign(score_heads(rows, 0.05), survey)[["name", "feature", "phase", "cell", "rung"]].values.tolist()
         [['L0H0', 'f', 'P', 'C', 1]]
     """
-    pairs = list(heads[["feature", "family"]].drop_duplicates().itertuples(index=False, name=None))
+    pairs = list(scored[["feature", "family"]].drop_duplicates().itertuples(index=False, name=None))
     places = {feature: survey.place(feature, family) for feature, family in pairs}
     for feature, family in pairs:
         if places[feature]["family"] != family:
@@ -74,44 +74,40 @@ def assign(heads: pd.DataFrame, survey: Survey, alpha: float) -> pd.DataFrame:
                 f"data/taxonomy.yaml: {feature} is {places[feature]['family']}, its dataset's spec says {family}; "
                 "make them agree"
             )
-    passed = heads.assign(rung=decide_rungs(heads, alpha))
-    passed = passed[passed["rung"] > 0].sort_values([*HEAD, "feature", "dataset"], kind="stable")
-    return pd.DataFrame({
-        **{name: passed[name] for name in HEAD},
-        "name": _names(passed),
-        **{name: passed[name] for name in ("feature", "dataset", "family")},
-        "phase": [";".join(places[feature]["phases"]) for feature in passed["feature"]],
-        "cell": [";".join(places[feature]["cells"]) for feature in passed["feature"]],
-        "rung": passed["rung"],
-        **{name: passed[name] for name in ("accuracy", "accuracy_low", "accuracy_high", "majority")},
-        "margin": passed["accuracy"] - passed["majority"],
-        "p_value": passed["p_value"],
-        **{name: passed[name] for name in EVIDENCE},
-    }).reset_index(drop=True)
+    passed = scored[scored["rung"] > 0].reset_index(drop=True)
+    found = passed[[*HEAD, "name", "feature", "dataset", "family"]].assign(
+        phase=[";".join(places[feature]["phases"]) for feature in passed["feature"]],
+        cell=[";".join(places[feature]["cells"]) for feature in passed["feature"]],
+    )
+    evidence = passed.reindex(columns=[*DECIDED, *EVIDENCE, *WHERE])
+    return pd.concat([found, evidence], axis=1).assign(necessary=NOT_TESTED)
 
 
-def classify_heads(heads: pd.DataFrame, assignments: pd.DataFrame) -> pd.DataFrame:
+def classify_heads(scored: pd.DataFrame, assignments: pd.DataFrame, label_rung: int) -> pd.DataFrame:
     """Return one row a head: its label, families, phases, features, rung and specialisation.
 
     A head with features of one family has that family as its label, with several families `polyfunctional`, with none
-    `unassigned`. Stability is not measured yet and stays empty.
+    `unassigned`. Only features on the rung that labels ask for count; `rung` is that of the best feature of all.
 
     Args:
-        heads: Results tables of all cells of a model, one under the other.
-        assignments: What `assign` made of them.
+        scored: What `score_heads` made.
+        assignments: What `assign` made of it.
+        label_rung: Rung a head has to stand on for a feature that counts.
 
     Example:
         >>> rows = pd.DataFrame({"model": "m", "layer": 0, "head": [0, 1], "family": ["semantic", "semantic"]})
         >>> passed = pd.DataFrame({"model": ["m"], "layer": [0], "head": [0], "feature": ["f"], "family": ["semantic"],
-        ...                        "phase": ["P"], "rung": [1], "margin": [0.2], "majority": [0.5]})
-        >>> classify_heads(rows, passed)[["name", "label", "features"]].values.tolist()
+        ...                        "phase": ["P"], "rung": [2], "margin": [0.2], "majority": [0.5]})
+        >>> classify_heads(rows, passed, 2)[["name", "label", "features"]].values.tolist()
         [['L0H0', 'semantic', 'f'], ['L0H1', 'unassigned', '']]
     """
-    probed = sorted(heads["family"].unique(), key=FAMILIES.index)
+    probed = sorted(scored["family"].unique(), key=FAMILIES.index)
     of_head = dict(tuple(assignments.groupby(HEAD, sort=False)))
-    places = heads[HEAD].drop_duplicates().sort_values(HEAD)
+    places = scored[HEAD].drop_duplicates().sort_values(HEAD)
     none = assignments.iloc[:0]
-    rows = [_classify(of_head.get(place, none), probed) for place in places.itertuples(index=False, name=None)]
+    rows = [
+        _classify(of_head.get(place, none), probed, label_rung) for place in places.itertuples(index=False, name=None)
+    ]
     return pd.concat(
         [places.reset_index(drop=True), pd.DataFrame({"name": _names(places).to_list()}), pd.DataFrame(rows)], axis=1
     )
@@ -139,11 +135,12 @@ def specialisation(margins: Mapping[str, float], n_families: int) -> float | Non
     return max(0.0, 1 - entropy / math.log(n_families))  # rounding may fall below 0
 
 
-def _classify(passed: pd.DataFrame, probed: list[str]) -> dict[str, Any]:
+def _classify(decodable: pd.DataFrame, probed: list[str], label_rung: int) -> dict[str, Any]:
+    passed = decodable[decodable["rung"] >= label_rung]
     families = [family for family in probed if family in set(passed["family"])]
     share = passed["margin"] / (1 - passed["majority"])
     margins = {family: float(share[passed["family"] == family].max()) for family in families}
-    rung = int(passed["rung"].max()) if len(passed) else 0
+    rung = int(decodable["rung"].max()) if len(decodable) else 0
     phases = sorted({phase for phases in passed["phase"] for phase in phases.split(";") if phase})
     return {
         "label": families[0] if len(families) == 1 else "polyfunctional" if families else "unassigned",
@@ -152,8 +149,11 @@ def _classify(passed: pd.DataFrame, probed: list[str]) -> dict[str, Any]:
         "features": ";".join(sorted(set(passed["feature"]))),
         "rung": rung,
         "rung_name": RUNGS[rung][1],
+        **{
+            f"n_{name}": int(decodable.loc[decodable["rung"] >= least, "feature"].nunique())
+            for least, name, _ in RUNGS[1:4]
+        },
         "specialisation": specialisation(margins, len(probed)),
-        "stability": None,
     }
 
 

@@ -1,0 +1,105 @@
+"""The ladder of evidence: which rung a head stands on for a feature, and the number that decides each."""
+
+import pandas as pd
+
+from probes.multiplicity import holm_over_cells
+
+RUNGS = (
+    (0, "not decodable", "no rung above"),
+    (
+        1,
+        "decodable",
+        "p_adjusted < alpha, family-wise over all heads and all datasets of the family, and the interval lies above "
+        "majority",
+    ),
+    (
+        2,
+        "selective",
+        "rung 1, and the paired intervals of the margins over control, surface, embedding, untrained and projection "
+        "all lie above 0; not where the control task was refused",
+    ),
+    (
+        3,
+        "general",
+        "rung 2, and the interval of the margin over majority lies above 0 on every variant (template or vocabulary) "
+        "for probes that never saw it, or on every other dataset of the feature",
+    ),
+    (4, "necessary", "rung 3, and ablating the head hurts the behaviour; not tested"),
+)
+# What rung 2 asks for, and rung 3; a margin that was not measured does not lie above 0.
+SELECTIVE = ("selectivity", "margin_surface", "margin_embedding", "margin_untrained", "margin_projection")
+GENERAL = ("margin_general", "margin_transfer")
+ENDS = ("", "_low", "_high")
+EVIDENCE = tuple(f"{name}{end}" for name in (*SELECTIVE, *GENERAL) for end in ENDS)
+NOT_TESTED = "not tested"
+
+
+def add_transfer(heads: pd.DataFrame, transfer: pd.DataFrame) -> pd.DataFrame:
+    """Return the results tables with how the probes of each row do on the other datasets of its feature.
+
+    A head has to do well on all of them, so the one with the lowest interval speaks for it, in the columns
+    margin_transfer, its `_low` and `_high`, and transfer_to.
+
+    Args:
+        heads: Results tables of all cells of a model, one under the other.
+        transfer: Rows with layer, head, trained_on, tested_on, margin, margin_low and margin_high; none where no
+            feature has two datasets.
+
+    Example:
+        >>> heads = pd.DataFrame({"layer": 0, "head": [0, 1], "dataset": "a"})
+        >>> transfer = pd.DataFrame({"layer": 0, "head": [0, 0], "trained_on": "a", "tested_on": ["b", "c"],
+        ...                          "margin": [0.3, 0.2], "margin_low": [0.1, 0.2], "margin_high": [0.5, 0.3]})
+        >>> add_transfer(heads, transfer)["transfer_to"].tolist()
+        ['b', nan]
+    """
+    keys = ["layer", "head", "dataset"]
+    names = {"margin": "margin_transfer", "margin_low": "margin_transfer_low", "margin_high": "margin_transfer_high"}
+    renamed = transfer.rename(columns={"trained_on": "dataset", "tested_on": "transfer_to", **names})
+    weakest = renamed.sort_values("margin_transfer_low", kind="stable").drop_duplicates(keys)
+    wanted = [*keys, *names.values(), "transfer_to"]
+    return heads.merge(weakest[wanted], on=keys, how="left", validate="many_to_one")
+
+
+def adjust_p_values(heads: pd.DataFrame) -> pd.Series:
+    """Return p-values that are family-wise over the heads and datasets of each family of features, (n_rows,).
+
+    Families are kept apart, so that a dataset of one leaves the findings of the others as they were.
+
+    Args:
+        heads: Rows with family, dataset, layer, head and p_value; every dataset has a row for every head.
+
+    Example:
+        >>> rows = pd.DataFrame({"family": ["semantic", "semantic", "truth"], "dataset": list("abc"), "layer": 0,
+        ...                      "head": 0, "p_value": [0.01, 0.5, 0.01]})
+        >>> adjust_p_values(rows).tolist()
+        [0.02, 0.5, 0.01]
+    """
+    adjusted = pd.Series(float("nan"), index=heads.index)
+    for _, rows in heads.groupby("family", sort=True):
+        ordered = rows.sort_values(["dataset", "layer", "head"])
+        n_cells = ordered["dataset"].nunique()
+        values = ordered["p_value"].to_numpy(dtype="float64").reshape(n_cells, -1)
+        adjusted[ordered.index] = holm_over_cells(values).ravel()
+    return adjusted
+
+
+def decide_rungs(heads: pd.DataFrame, alpha: float) -> pd.Series:
+    """Return the rung of every row of the results tables, int.
+
+    Args:
+        heads: Rows with p_adjusted, accuracy_low, majority and the lower end of every margin in `SELECTIVE`; those in
+            `GENERAL` may be missing.
+        alpha: Family-wise error rate.
+
+    Example:
+        >>> rows = pd.DataFrame({"p_adjusted": [0.01, 0.01, 0.2, 0.01], "accuracy_low": 0.6, "majority": 0.5})
+        >>> lows = {f"{name}_low": 0.1 for name in SELECTIVE} | {"selectivity_low": [0.1, None, 0.1, 0.1]}
+        >>> decide_rungs(rows.assign(**lows, margin_general_low=[0.1, 0.1, 0.1, -0.1]), 0.05).tolist()
+        [3, 1, 0, 2]
+    """
+    decodable = (heads["p_adjusted"] < alpha) & (heads["accuracy_low"] > heads["majority"])
+    lows = heads[[f"{name}_low" for name in SELECTIVE]].astype("float64")
+    selective = decodable & (lows > 0).all(axis=1)
+    others = heads.reindex(columns=[f"{name}_low" for name in GENERAL]).astype("float64")
+    general = selective & (others > 0).any(axis=1)
+    return decodable.astype("int64") + selective + general
