@@ -114,11 +114,11 @@ def _checked_lines(table: Mapping[str, Any], heads: Mapping[str, str]) -> list[M
 def phase_map(assignments: pd.DataFrame, survey: Survey, probed: Mapping[str, str]) -> pd.DataFrame:
     """Return one row for each head that the survey names, with how many of our heads may be one: the four-phase map.
 
-    Columns: phase, group, head, does, methods (kinds joined by `;`, with "(inferred)" where we only infer it), status
-    (one of `STATUS`), features (of those probed, joined by `;`: of a candidate those that have it among their cells, of
-    a head that is alike those that cannot tell it from their cells), n_decodable, n_selective and n_general (Int64: our
-    heads on rung 1, 2 and 3 or higher for one of these features; missing where no feature probed speaks for the head,
-    which is not the same as 0).
+    Columns: phase, group, cell (the survey's head, as in `cell` of the assignments), does, methods (kinds joined by
+    `;`, with "(inferred)" where we only infer it), status (one of `STATUS`), features (of those probed, joined by `;`:
+    of a candidate those that have it among their cells, of a head that is alike those that cannot tell it from their
+    cells), n_decodable, n_selective and n_general (Int64: our heads on rung 1, 2 and 3 or higher for one of these
+    features; missing where no feature probed speaks for the head, which is not the same as 0).
 
     Args:
         assignments: What `assign` made of the results of a model; layer, head, feature and rung are read.
@@ -147,7 +147,10 @@ def _map_row(
     features = [feature for feature, place in places.items() if part and head["head"] in place[part]]
     passed = assignments[assignments["feature"].isin(features)]
     return {
-        **{key: head[key] for key in ("phase", "group", "head", "does")},
+        "phase": head["phase"],
+        "group": head["group"],
+        "cell": head["head"],
+        "does": head["does"],
         "methods": ";".join(_method_kinds(head["methods"])),
         "status": status,
         "features": ";".join(features),

@@ -1,10 +1,10 @@
 """The first screen: how many heads of each kind, family, rung and candidate phase."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import Any
 
-from pipeline.report.results import SELECTIVE, ModelResults, passed, split_values
+from pipeline.report.results import RUNG_COUNTS, SELECTIVE, ModelResults, passed, rung_names, split_values
 
 FAMILIES = ("structural", "syntactic", "semantic", "factual", "truth", "expression")
 PHASES = {
@@ -110,27 +110,39 @@ def _bars(counts: list[tuple[str, int]], total: int) -> list[dict[str, Any]]:
 
 
 def phase_cards(model: ModelResults) -> list[dict[str, Any]]:
-    """Return the four phases of the survey in order, each with its number of candidate heads and candidate cells.
+    """Return the four phases of the survey in order, each with its number of candidate heads and the survey's heads.
 
     Args:
         model: Results of the model.
     """
     heads = Counter(phase for phases in model.heads["phase"] for phase in split_values(phases))
-    cells = _cell_counts(model)
+    groups = _groups(model)
     return [
-        {"name": name, "does": PHASES.get(name, ""), "count": heads[name], "cells": _most_first(candidates, cells)}
-        for name, candidates in model.taxonomy["phases"].items()
+        {"name": name, "does": PHASES.get(name, ""), "count": heads[name], "groups": groups.get(name, {})}
+        for name in model.taxonomy["phases"]
     ]
 
 
-def _cell_counts(model: ModelResults) -> Counter[str]:
-    """Return how many heads are candidates for each cell."""
-    rows = passed(model)
-    heads = zip(rows["layer"], rows["head"], rows["cell"], strict=True)
-    return Counter(
-        cell for *_, cell in {(layer, head, cell) for layer, head, every in heads for cell in split_values(every)}
-    )
+def counted_rungs(model: ModelResults) -> dict[int, str]:
+    """Return rung -> name of the rungs that the four-phase map counts and the run has.
+
+    Args:
+        model: Results of the model.
+    """
+    return {rung: name for rung, name in rung_names(model).items() if rung in RUNG_COUNTS}
 
 
-def _most_first(candidates: Iterable[str], counts: Mapping[str, int]) -> list[tuple[str, int]]:
-    return sorted(((cell, counts[cell]) for cell in candidates if counts[cell]), key=lambda item: (-item[1], item[0]))
+def _groups(model: ModelResults) -> dict[str, dict[str, list[dict[str, Any]]]]:
+    """Return phase -> sub-group -> what the map says of each head that the survey names, all in the survey's order."""
+    phases: dict[str, dict[str, list[dict[str, Any]]]] = {}
+    reasons = {row["head"]: row.get("reason") for row in model.taxonomy.get("not_identifiable", [])}
+    for row in model.phases.to_dict("records"):
+        phases.setdefault(row["phase"], {}).setdefault(row["group"], []).append({
+            **{key: row[key] for key in ("cell", "does", "status")},
+            "reason": reasons.get(row["cell"]) if row["status"] == "not identifiable" else None,
+            "methods": ", ".join(split_values(row["methods"])),
+            "features": ", ".join(split_values(row["features"])),
+            # NaN where no feature probed speaks for the head: nothing was counted
+            "counts": [int(row[RUNG_COUNTS[rung]]) for rung in counted_rungs(model)] if row["features"] else [],
+        })
+    return phases

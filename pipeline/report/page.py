@@ -10,7 +10,7 @@ import pandas as pd
 from pipeline.report.dataset_cards import dataset_cards
 from pipeline.report.heatmap import BASELINE_LABELS, grid, head_pairs, payload
 from pipeline.report.method import method_facts
-from pipeline.report.overview import family_bars, label_bars, phase_cards, rung_bars, sentence
+from pipeline.report.overview import counted_rungs, family_bars, label_bars, phase_cards, rung_bars, sentence
 from pipeline.report.results import Atlas, ModelResults, probe_titles, split_values
 from pipeline.report.scale import MARGIN_MAP, QUANTITIES, palette
 
@@ -75,6 +75,7 @@ def _model_view(model: ModelResults, atlas: Atlas) -> dict[str, Any]:
             ("By rung of evidence", "the highest reached", rung_bars(model)),
         ],
         "phases": phase_cards(model),
+        "counted": counted_rungs(model),
         "grid": cells,
         "numbered": cells["n_columns"] <= NUMBERED_COLUMNS,
         "heads": [_head_row(row, index) for row in model.heads.to_dict("records")],

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import pandas as pd
@@ -24,7 +24,16 @@ HEAD_COLUMNS = (
     *("specialisation", "stability"),
 )
 ASSIGNMENT_COLUMNS = ("layer", "head", "name", "feature", "dataset", "family", "phase", "cell", "rung")
-NUMBERS = ("layer", "head", "rung", "specialisation", "stability", "accuracy", "margin", "p_value")
+RUNG_COUNTS = {
+    1: "n_decodable",
+    2: "n_selective",
+    3: "n_general",
+}  # rung -> column that counts the heads on it or higher
+PHASE_COLUMNS = ("phase", "group", "cell", "does", "methods", "status", "features", *RUNG_COUNTS.values())
+NUMBERS = (
+    *("layer", "head", "rung", "specialisation", "stability", "accuracy", "margin", "p_value"),
+    *RUNG_COUNTS.values(),
+)
 CARD_KEYS = ("feature", "family", "n_examples", "n_groups", "classes", "majority", "surface", "readout", "licence")
 SUMMARY_KEYS = (
     "feature", "family", "classes", "n_examples", "majority", "surface", "embedding", "best", "selected", "null",
@@ -45,6 +54,7 @@ class ModelResults:
         heads: `heads.csv` of the taxonomy, one row per head.
         assignments: `assignments.csv` of the taxonomy, one row per head x dataset that passed.
         taxonomy: `taxonomy.json`.
+        phases: `phases.csv` of the taxonomy, one row per head that the survey names; without rows where there is none.
     """
 
     slug: str
@@ -53,6 +63,7 @@ class ModelResults:
     heads: pd.DataFrame
     assignments: pd.DataFrame
     taxonomy: Mapping[str, Any]
+    phases: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=list(PHASE_COLUMNS)))
 
 
 @dataclass(frozen=True)

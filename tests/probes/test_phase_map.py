@@ -45,15 +45,15 @@ ROWS = passed(
 )
 
 
-def row_of(table: pd.DataFrame, head: str) -> dict[str, Any]:
-    (row,) = table[table["head"] == head].to_dict("records")
+def row_of(table: pd.DataFrame, cell: str) -> dict[str, Any]:
+    (row,) = table[table["cell"] == cell].to_dict("records")
     return {str(key): value for key, value in row.items()}
 
 
 def test_every_head_of_the_survey_has_one_row_in_the_survey_s_order(survey: Survey) -> None:
     table = phase_map(ROWS, survey, PROBED)
-    assert list(table) == ["phase", "group", "head", "does", "methods", "status", "features", *COUNTS]
-    assert table["head"].tolist() == [head["head"] for head in survey.heads]
+    assert list(table) == ["phase", "group", "cell", "does", "methods", "status", "features", *COUNTS]
+    assert table["cell"].tolist() == [head["head"] for head in survey.heads]
     assert len(table) == 40
     assert Counter(table["status"]) == dict(zip(STATUS, (17, 7, 16), strict=True))
 
@@ -62,8 +62,8 @@ def test_the_counts_are_those_of_a_slow_count(survey: Survey) -> None:
     table = phase_map(ROWS, survey, PROBED)
     told = table[table["features"] != ""]
     assert len(told) >= 8
-    for head, *counts in told[["head", *COUNTS]].itertuples(index=False, name=None):
-        assert counts == [slow_count(survey, ROWS, head, rung) for rung in RUNG_COUNTS.values()]
+    for cell, *counts in told[["cell", *COUNTS]].itertuples(index=False, name=None):
+        assert counts == [slow_count(survey, ROWS, cell, rung) for rung in RUNG_COUNTS.values()]
     assert told["n_decodable"].max() == 3
 
 
