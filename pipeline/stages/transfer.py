@@ -128,7 +128,9 @@ def _test(model: str, pair: Pair, settings: Intervals) -> tuple[pd.DataFrame | N
     scores = transfer_scores(correct, labels, groups, settings.bootstrap, settings.confidence, settings.seed)
     table = _table(vars(pair) | told | {"model": model}, test.places, scores)
     readouts = {"trained_readout": train.manifest["readout"], "tested_readout": test.manifest["readout"]}
-    return table, told | readouts
+    # A probe of nothing that the datasets share still points somewhere, as often against the labels as with them.
+    sides = {"n_above": int((table["margin_low"] > 0).sum()), "n_below": int((table["margin_high"] < 0).sum())}
+    return table, told | readouts | sides
 
 
 def _check_alike(pair: Pair, train: Inputs, test: Inputs) -> None:
