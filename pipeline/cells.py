@@ -10,7 +10,7 @@ SHOWN = 5  # names in one message; the command to delete them lists all
 # Where a dataset or a model leaves results, from the top folder of the project.
 PLACES = {
     "dataset": ("data/activations/*/{}", "data/examples/{}", "results/probes/*/{}"),
-    "model": ("data/activations/{}", "results/probes/{}", "results/taxonomy/{}"),
+    "model": ("data/activations/{}", "results/probes/{}", "results/transfer/{}", "results/taxonomy/{}"),
 }
 
 

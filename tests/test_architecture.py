@@ -11,7 +11,7 @@ import yaml
 
 ROOT = Path(__file__).parents[1]
 PACKAGES = ("pipeline", "data", "probes")
-STAGES = ("examples", "extract", "probe", "taxonomy", "report")
+STAGES = ("examples", "extract", "probe", "transfer", "taxonomy", "report")
 FOLDERS = ("data/findings", "data/generated", "data/readers")
 MODULES = sorted(path for package in PACKAGES for path in (ROOT / package).rglob("*.py") if path.name != "__init__.py")
 
@@ -104,6 +104,7 @@ def test_packages_do_nothing_on_import():
         ("examples", {"torch", "transformers", "datasets", "lightning", "matplotlib"}),
         ("extract", {"sklearn", "datasets", "lightning", "matplotlib"}),
         ("probe", {"transformers", "sklearn", "datasets", "lightning", "matplotlib"}),
+        ("transfer", {"torch", "transformers", "sklearn", "datasets", "lightning", "matplotlib"}),
         ("taxonomy", {"torch", "transformers", "sklearn", "datasets", "lightning", "matplotlib"}),
         ("report", {"torch", "transformers", "sklearn", "datasets", "lightning"}),
     ],
