@@ -63,6 +63,19 @@ def test_a_layer_profile_is_the_mean_of_its_heads_and_the_family_s_features():
     assert (layer_profiles(table, rung=3)["n_holding"] <= got["n_holding"]).all()
 
 
+def test_a_shift_tells_layers_apart_where_features_differ_widely():
+    table = scores({layer: "self" for layer in range(6)}, n_heads=8)
+    level = table["feature"].map({"a": 0.0, "b": 0.5, "c": 1.0, "d": 0.0})
+    rise = np.where(table["layer"] == 4, 0.2, 0.0)
+    got = layer_profiles(table.assign(share=level + rise + 0.02 * table["share"]))
+    truth = got[got["family"] == "truth"].set_index("layer")
+    np.testing.assert_allclose(truth["shift"], truth["share"] - truth["share"].mean(), atol=1e-12)
+    assert (truth["share_low"] < 0.1).all()  # three such features say next to nothing about the next
+    assert truth.loc[4, "shift_low"] > 0.15 > 0 > truth.loc[0, "shift_high"]
+    stacks = layer_profiles(scores({0: "encoder", 1: "cross", 2: "cross"}))
+    assert stacks.groupby(["family", "attention"])["shift"].sum().abs().max() < 1e-12
+
+
 def test_the_order_of_rows_and_heads_does_not_matter_and_other_families_stay():
     table = scores({0: "self", 1: "self"})
     assert layer_profiles(table.sample(frac=1, random_state=0)).equals(layer_profiles(table))
