@@ -76,9 +76,9 @@ def layer_profiles(scores: pd.DataFrame, rung: int = 2, confidence: float = 0.95
     Columns: family, attention, layer, depth, band (as `stack_depths`), n_heads, n_features; share, share_low,
     share_high: mean over heads and features, and its interval (missing with one feature: nothing shows how features
     differ); shift, shift_low, shift_high: share less the mean of the stack's layers, paired by feature, and its
-    interval, which tells layers apart; n_holding, holding, holding_low, holding_high: heads on the rung for at least one feature of the family,
-    their share of the layer's heads, and its Wilson interval over heads. More features of a family make more heads hold
-    one, so compare `holding` along the layers and between models, not between families.
+    interval, which tells layers apart; n_holding, holding, holding_low, holding_high: heads on the rung for at least
+    one feature of the family, their share of the layer's heads, and its Wilson interval over heads. More features of a
+    family make more heads hold one, so compare `holding` along the layers and between models, not between families.
 
     Args:
         scores: One row per head x dataset of one model: layer, head, name, attention, dataset, feature, family, rung,
