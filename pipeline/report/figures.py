@@ -1,11 +1,9 @@
 """The figures: one heat map for each model and feature, and one overview for each model, as PNG bytes."""
 
-import io
 import math
 from collections.abc import Sequence
 from typing import Any
 
-import matplotlib
 import numpy as np
 import numpy.typing as npt
 from matplotlib.axes import Axes
@@ -13,26 +11,14 @@ from matplotlib.collections import PatchCollection
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
+from pipeline.report.canvas import EMPTY, INK, png, styled
 from pipeline.report.heatmap import head_pairs, scores_of
 from pipeline.report.results import Atlas, ModelResults, passing_heads, probe_titles
 from pipeline.report.scale import MAP_NAME, NARROWEST
 
-DPI = 150
 PANEL = 2.1  # inches: the map in a panel of the overview
 CELL = 0.34  # inches: one head in a map of its own
 MAX_COLUMNS = 5  # panels side by side in the overview
-INK = "#22252b"
-EMPTY = "#e6e7ea"
-STYLE: dict[Any, Any] = {
-    "font.family": "DejaVu Sans",  # comes with matplotlib, so every machine has it
-    "font.size": 9,
-    "text.color": INK,
-    "axes.edgecolor": INK,
-    "axes.labelcolor": INK,
-    "xtick.color": INK,
-    "ytick.color": INK,
-    "text.parse_math": False,  # a $ in a name is a $
-}
 
 
 def figures(atlas: Atlas) -> dict[str, bytes]:
@@ -42,9 +28,7 @@ def figures(atlas: Atlas) -> dict[str, bytes]:
         atlas: The run.
     """
     images = {}
-    with matplotlib.rc_context():
-        matplotlib.rcdefaults()  # a person's own matplotlibrc must not change the bytes
-        matplotlib.rcParams.update(STYLE)
+    with styled():
         for model in atlas.models:
             images[f"{model.slug}_overview.png"] = _overview(atlas, model)
             for dataset, title in probe_titles(atlas.cards).items():
@@ -75,7 +59,7 @@ def _heat_map(model: ModelResults, dataset: str, title: str) -> bytes:
     colours = figure.colorbar(image, ax=axes, shrink=0.9)
     colours.set_label(f"accuracy (scale starts at the largest class, {majority:.2f})")
     colours.outline.set_visible(False)
-    return _png(figure)
+    return png(figure)
 
 
 def _overview(atlas: Atlas, model: ModelResults) -> bytes:
@@ -102,7 +86,7 @@ def _overview(atlas: Atlas, model: ModelResults) -> bytes:
     colours.set_label("share of the way from the largest class to 1")
     colours.outline.set_visible(False)
     figure.suptitle(f"What each head of {model.slug} linearly encodes", x=0.02, ha="left", fontweight="bold")
-    return _png(figure)
+    return png(figure)
 
 
 def _gain(model: ModelResults, dataset: str) -> npt.NDArray[np.float64]:
@@ -146,9 +130,3 @@ def _label_edges(grid: npt.NDArray[Any]) -> None:
         axes.set_ylabel("layer")
     for axes in grid[-1, :]:
         axes.set_xlabel("head")
-
-
-def _png(figure: Figure) -> bytes:
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", dpi=DPI, metadata={"Software": None})  # a version would change the bytes
-    return buffer.getvalue()
