@@ -1,21 +1,29 @@
 """Stage `taxonomy@<model>`: all probe cells of a model in, one row a head out."""
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import yaml
+from safetensors.numpy import load_file
 
 from pipeline.cells import wanted_cells
 from pipeline.errors import PipelineError, exit_on
 from pipeline.jsonfile import write_json
 from pipeline.params import load_params, read_section
 from probes.errors import ProbeError
-from probes.survey import Survey, parse_survey
-from probes.taxonomy import RUNGS, assign, classify_heads
+from probes.labels import leave_one_out, stability
+from probes.profiles import layer_profiles, stack_depths
+from probes.rungs import RUNGS, add_transfer
+from probes.schema import TABLES, as_json, select
+from probes.structure import cluster_heads, nearest_heads, profiles
+from probes.survey import Survey, parse_survey, phase_map
+from probes.taxonomy import assign, classify_heads, score_heads
+
+NEAREST = 5  # heads listed as most like a head
 
 
 @dataclass(frozen=True)
@@ -23,14 +31,22 @@ class TaxonomyParams:
     """The section `taxonomy` of params.yaml.
 
     Attributes:
-        alpha: Family-wise error rate over the heads of a cell.
+        alpha: Family-wise error rate over the heads and datasets of a family.
+        label_rung: Rung a head has to stand on for a feature that counts for its label.
+        stable: Share of replicates that have to agree with a label.
     """
 
     alpha: float
+    label_rung: int
+    stable: float
 
     def __post_init__(self) -> None:
         if not 0 < self.alpha < 1:
             raise PipelineError(f"params.yaml: taxonomy.alpha: expected a share between 0 and 1, got {self.alpha}")
+        if self.label_rung not in (1, 2, 3):
+            raise PipelineError(f"params.yaml: taxonomy.label_rung: expected 1, 2 or 3, got {self.label_rung}")
+        if not 0 <= self.stable <= 1:
+            raise PipelineError(f"params.yaml: taxonomy.stable: expected a share from 0 to 1, got {self.stable}")
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -47,20 +63,70 @@ def main(argv: Sequence[str] | None = None) -> None:
     cells = wanted_cells(Path("results/probes") / model, params["datasets"], "dataset")
     survey = parse_survey(yaml.safe_load(Path("data/taxonomy.yaml").read_text(encoding="utf-8")))
     results = pd.concat([pd.read_parquet(cell / "heads.parquet") for cell in cells], ignore_index=True)
-    assignments = assign(results, survey, settings.alpha)
-    heads = classify_heads(results, assignments)
-    heads = heads.merge(results[["layer", "head", "attention"]].drop_duplicates(), on=["layer", "head"])
-
+    transfer = pd.read_parquet(Path("results/transfer") / model / "transfer.parquet")
+    replicates = {cell.name: load_file(cell / "replicates.safetensors") for cell in cells}
+    scored = score_heads(add_transfer(results, transfer), settings.alpha)
+    _warn_of_few_permutations(model, scored, replicates, settings.alpha)
+    tables = _tables(scored, replicates, survey, settings)
     folder = Path("results/taxonomy") / model
-    folder.mkdir(parents=True, exist_ok=True)
-    heads.to_csv(folder / "heads.csv", index=False, float_format="%.6f", lineterminator="\n")
-    assignments.to_csv(folder / "assignments.csv", index=False, float_format="%.6f", lineterminator="\n")
+    _write(folder, tables)
+    heads = tables["heads"]
     write_json(folder / "taxonomy.json", _summary(model, settings, survey, results, heads))
-    decodable, selective = (int((heads["rung"] >= rung).sum()) for rung in (1, 2))
-    print(
-        f"taxonomy {model}: {decodable} of {len(heads)} heads decodable, {selective} selective, "
-        f"{_counts(heads['label'])}"
+    reached = ", ".join(f"{int((heads['rung'] >= rung).sum())} {name}" for rung, name, _ in RUNGS[1:4])
+    unstable = int((heads["stability"] < settings.stable).sum())
+    print(f"taxonomy {model}: of {len(heads)} heads {reached}; labels {_counts(heads['label'])}, {unstable} unstable")
+
+
+def _warn_of_few_permutations(
+    model: str, scored: pd.DataFrame, replicates: Mapping[str, Mapping[str, Any]], alpha: float
+) -> None:
+    """Say where permutations are too few for any head to pass, which would look like a finding."""
+    for family, rows in scored.groupby("family"):
+        n_cells = rows["dataset"].nunique()
+        fewest = min(len(replicates[name]["null"]) for name in rows["dataset"].unique())
+        if n_cells / (1 + fewest) >= alpha:
+            needed = int(n_cells / alpha)
+            print(
+                f"taxonomy {model}: no {family} head can be decodable: with {n_cells} datasets of the family and "
+                f"{fewest} permutations no p-value falls below {n_cells / (1 + fewest):.3f}; raise probe.permutations "
+                f"to {needed} or more"
+            )
+
+
+def _tables(
+    scored: pd.DataFrame, replicates: Mapping[str, Mapping[str, Any]], survey: Survey, settings: TaxonomyParams
+) -> dict[str, pd.DataFrame]:
+    """Return every table of the taxonomy by name."""
+    assignments = assign(scored, survey)
+    heads = classify_heads(scored, assignments, settings.label_rung)
+    agreement, families = stability(scored, replicates, settings.alpha, settings.label_rung)
+    heads = heads.merge(agreement, on=["layer", "head"]).merge(
+        scored[["layer", "head", "attention"]].drop_duplicates(), on=["layer", "head"]
     )
+    heads["stable"] = heads["stability"] >= settings.stable
+    heads = heads.merge(stack_depths(scored)[["layer", "band"]].drop_duplicates("layer"), on="layer")
+    shares = profiles(scored)
+    tree = cluster_heads(shares) if len(shares) > 1 else None
+    clusters = tree.clusters if tree and tree.clusters is not None else pd.DataFrame({"name": [], "cluster": []})
+    features = dict(zip(scored["feature"], scored["family"], strict=True))
+    return {
+        "heads": heads.merge(clusters[["name", "cluster"]], on="name", how="left"),
+        "assignments": assignments,
+        "scores": scored,
+        "families": families,
+        "leave_one_out": leave_one_out(scored, settings.alpha, settings.label_rung),
+        "phases": phase_map(assignments, survey, features),
+        "layers": layer_profiles(scored, settings.label_rung),
+        "nearest": nearest_heads(shares, NEAREST) if len(shares) > 1 else pd.DataFrame(columns=list(TABLES["nearest"])),
+        "tree": tree.linkage if tree else pd.DataFrame(columns=list(TABLES["tree"])),
+    }
+
+
+def _write(folder: Path, tables: Mapping[str, pd.DataFrame]) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, table in tables.items():
+        select(name, table).to_csv(folder / f"{name}.csv", index=False, float_format="%.6f", lineterminator="\n")
+    write_json(folder / "schema.json", {"tables": as_json()})
 
 
 def _counts(column: pd.Series) -> dict[str, int]:
@@ -78,7 +144,7 @@ def _summary(
     families = heads["family"].str.split(";").explode()
     return {
         "model": model,
-        "thresholds": {"alpha": settings.alpha},
+        "thresholds": vars(settings),
         "rungs": [{"rung": rung, "name": name, "rule": rule} for rung, name, rule in RUNGS],
         "counts": {
             "heads": len(heads),
