@@ -176,7 +176,9 @@ def as_json() -> dict[str, object]:
     return {
         name: {
             "rows": f"one row for {ROWS[name]}",
-            "columns": {column: {"type": kind, "description": text.strip()} for column, (kind, text) in columns.items()},
+            "columns": {
+                column: {"type": kind, "description": text.strip()} for column, (kind, text) in columns.items()
+            },
         }
         for name, columns in TABLES.items()
     }

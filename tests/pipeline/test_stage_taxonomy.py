@@ -11,28 +11,25 @@ import numpy as np
 import pandas as pd
 import pytest
 import yaml
+from safetensors.numpy import save_file
 
+from pipeline.access import load_taxonomy
 from pipeline.errors import PipelineError
 from pipeline.stages.taxonomy import main
 from probes.errors import ProbeError
+from probes.rungs import EVIDENCE, SELECTIVE
+from probes.schema import TABLES
 from probes.table import heads_table
-from probes.taxonomy import EVIDENCE
 
 TOP = Path(__file__).parents[2]
 CELLS, OUT = Path("results/probes/tiny"), Path("results/taxonomy/tiny")
-FILES = ("assignments.csv", "heads.csv", "taxonomy.json")
+FILES = {*(f"{name}.csv" for name in TABLES), "taxonomy.json", "schema.json"}
+TRANSFER = ("model", "layer", "head", "feature", "trained_on", "tested_on", "margin", "margin_low", "margin_high")
 FAMILY = {"number": "syntactic", "sentiment": "semantic", "truth": "truth"}
+THRESHOLDS = {"alpha": 0.05, "label_rung": 1, "stable": 0.8}
+REPLICATES = "replicates.safetensors"
 PLACES = [(0, 0), (0, 1), (1, 0), (1, 1)]
 PASSING = {"number": {(0, 1): 0.7}, "sentiment": {(0, 1): 0.9, (1, 1): 0.8}, "truth": {}}
-HEAD_COLUMNS = """
-    model layer head name label family phase features rung rung_name specialisation stability attention
-"""
-ASSIGNMENT_COLUMNS = """
-    model layer head name feature dataset family phase cell rung accuracy accuracy_low accuracy_high majority margin
-    p_value selectivity selectivity_low selectivity_high margin_surface margin_surface_low margin_surface_high
-    margin_embedding margin_embedding_low margin_embedding_high margin_untrained margin_untrained_low
-    margin_untrained_high margin_projection margin_projection_low margin_projection_high
-"""
 
 
 @pytest.fixture
@@ -43,6 +40,8 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     shutil.copy(TOP / "data/taxonomy.yaml", "data/taxonomy.yaml")
     for dataset in PASSING:
         write_cell(dataset)
+    Path("results/transfer/tiny").mkdir(parents=True)
+    pd.DataFrame({name: [] for name in TRANSFER}).to_parquet("results/transfer/tiny/transfer.parquet", index=False)
     write_params(*PASSING)
     return tmp_path
 
@@ -54,13 +53,17 @@ def write_cell(dataset: str, family: str = "") -> None:
     scores["attention"] = np.array(["encoder", "encoder", "cross", "cross"])
     scores["p_value"] = np.where(accuracy > 0.5, 0.01, 0.7)
     scores |= dict.fromkeys(EVIDENCE, np.where(accuracy > 0.85, 0.1, -0.1))  # sentiment in L0H1 stands out
+    scores |= {"null_accuracy": accuracy, "margin_general_low": np.full(4, -0.1)}
     (CELLS / dataset).mkdir(parents=True, exist_ok=True)
     heads_table({**shared, "majority": 0.5}, PLACES, scores).to_parquet(CELLS / dataset / "heads.parquet", index=False)
+    margins = {name: np.stack([scores[name], scores[name] - 0.05]) for name in SELECTIVE}
+    replicates = {"accuracy": np.stack([accuracy, accuracy]), **margins, "null": np.full(99, 0.55)}
+    save_file({name: values.astype(np.float32) for name, values in replicates.items()}, CELLS / dataset / REPLICATES)
 
 
 def write_params(*datasets: str, alpha: Any = 0.05, **more: Any) -> None:
     params = {name: {} for name in ("examples", "extract", "probe", "report")} | {
-        "taxonomy": {"alpha": alpha, **more},
+        "taxonomy": {"alpha": alpha, "label_rung": 1, "stable": 0.8} | more,
         "models": {"tiny": {"source": "somewhere/tiny"}},
         "datasets": {dataset: {} for dataset in datasets},
     }
@@ -76,17 +79,18 @@ def read(name: str) -> pd.DataFrame:
     return pd.read_csv(OUT / name, keep_default_na=False)
 
 
-def test_it_writes_three_files_and_one_line(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert set(run()) == set(FILES)
+def test_it_writes_every_table_and_one_line(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert set(run()) == FILES
     assert capsys.readouterr().out == (
-        "taxonomy tiny: 2 of 4 heads decodable, 1 selective, {'polyfunctional': 1, 'semantic': 1, 'unassigned': 2}\n"
+        "taxonomy tiny: of 4 heads 2 decodable, 1 selective, 0 general; labels {'polyfunctional': 1, 'semantic': 1, "
+        "'unassigned': 2}, 0 unstable\n"
     )
 
 
 def test_heads_has_one_row_a_head(project: Path) -> None:
     run()
     heads = read("heads.csv")
-    assert list(heads) == HEAD_COLUMNS.split()
+    assert list(heads) == list(TABLES["heads"])
     assert heads["name"].tolist() == ["L0H0", "L0H1", "L1H0", "L1H1"]
     assert heads["label"].tolist() == ["unassigned", "polyfunctional", "unassigned", "semantic"]
     assert heads["family"].tolist() == ["", "syntactic;semantic", "", "semantic"]
@@ -95,14 +99,15 @@ def test_heads_has_one_row_a_head(project: Path) -> None:
     # Margins 0.4 and 0.8 of what the majority leaves, of three families probed.
     mixture = 1 + (np.log(1 / 3) / 3 + np.log(2 / 3) * 2 / 3) / np.log(3)
     assert heads["specialisation"].tolist() == ["", f"{mixture:.6f}", "", "1.000000"]
-    assert set(heads["stability"]) == {""}  # not measured
+    assert set(heads["stability"].astype(float)) == {1.0}
+    assert heads["band"].tolist() == ["middle"] * 4  # the one layer of each stack
     assert heads["attention"].tolist() == ["encoder", "encoder", "cross", "cross"]
 
 
 def test_assignments_has_one_row_a_head_and_dataset_that_passed(project: Path) -> None:
     run()
     rows = read("assignments.csv")
-    assert list(rows) == ASSIGNMENT_COLUMNS.split()
+    assert list(rows) == list(TABLES["assignments"])
     assert rows[["name", "feature"]].values.tolist() == [
         ["L0H1", "number"],
         ["L0H1", "sentiment"],
@@ -124,13 +129,84 @@ def test_the_summary_holds_thresholds_counts_and_the_mapping(project: Path) -> N
         "rungs": {"0": 2, "1": 1, "2": 1},
         "families": {"semantic": 2, "syntactic": 1},
     }
-    assert (content["model"], content["thresholds"], content["datasets"]) == ("tiny", {"alpha": 0.05}, sorted(PASSING))
-    assert [rung["rung"] for rung in content["rungs"]] == [0, 1, 2]
+    assert (content["model"], content["thresholds"], content["datasets"]) == ("tiny", THRESHOLDS, sorted(PASSING))
+    assert [rung["rung"] for rung in content["rungs"]] == [0, 1, 2, 3, 4]
     assert list(content["features"]) == ["number", "sentiment", "truth"]
     assert content["features"]["sentiment"]["cells"] == ["Sentiment Summarizer"]
     assert "hypothesis" in content["mapping_note"]
     assert len(content["phases"]) == 4
     assert "Induction Head" in [row["head"] for row in content["not_identifiable"]]
+
+
+def test_a_label_that_half_of_the_replicates_deny_is_marked_unstable(project: Path) -> None:
+    write_params(*PASSING, label_rung=2)  # the second replicate's margins fall to where the interval touches 0
+    for name in ("number", "sentiment", "truth"):
+        table = pd.read_parquet(CELLS / name / "heads.parquet")
+        lows = {f"{margin}_low": table[margin] - 0.06 for margin in SELECTIVE}
+        table.assign(**lows).to_parquet(CELLS / name / "heads.parquet", index=False)
+    run()
+    heads = read("heads.csv").set_index("name")
+    assert heads.loc["L0H1", ["label", "stability", "stable"]].tolist() == ["semantic", 0.5, False]
+    assert heads.loc["L1H1", ["label", "stability", "stable"]].tolist() == ["unassigned", 1.0, True]
+    families = read("families.csv")
+    held = families[(families["layer"] == 0) & (families["head"] == 1) & families["holds"]]
+    assert held[["family", "share"]].values.tolist() == [["semantic", 0.5]]
+
+
+def test_leaving_out_a_dataset_tells_which_labels_hang_on_it(project: Path) -> None:
+    run()
+    rows = read("leave_one_out.csv").set_index("dataset")
+    assert rows["n_changed"].to_dict() == {"number": 1, "sentiment": 2, "truth": 0}
+    assert rows["changed"].to_dict() == {"number": "L0H1", "sentiment": "L0H1;L1H1", "truth": ""}
+
+
+def test_another_dataset_of_the_feature_lifts_a_selective_head_to_general(project: Path) -> None:
+    run()
+    assert read("heads.csv")["rung"].tolist() == [0, 2, 0, 1]
+    row = {"model": "tiny", "layer": 0, "head": [1, 1], "feature": "sentiment", "trained_on": "sentiment"}
+    row |= {"tested_on": ["other", "more"], "margin": [0.3, 0.2], "margin_low": [0.1, 0.05], "margin_high": 0.4}
+    pd.DataFrame(row).to_parquet("results/transfer/tiny/transfer.parquet", index=False)
+    run()
+    assert read("heads.csv")["rung"].tolist() == [0, 3, 0, 1]
+    assert read("assignments.csv")["transfer_to"].tolist() == ["", "more", ""]
+
+
+def test_python_reads_what_the_stage_wrote_typed_as_the_schema_says(project: Path) -> None:
+    run()
+    taxonomy = load_taxonomy(OUT)
+    assert taxonomy.heads["label"].tolist() == ["unassigned", "polyfunctional", "unassigned", "semantic"]
+    assert taxonomy.heads["rung"].sum() == 3 and taxonomy.heads["stable"].all()
+    assert len(taxonomy.scores) == 12 and taxonomy.scores["share"].max() == pytest.approx(0.8)
+    assert len(taxonomy.phases) == 40
+    for name, columns in TABLES.items():
+        assert list(getattr(taxonomy, name)) == list(columns)
+        assert list(taxonomy.schema[name]["columns"]) == list(columns)
+    assert all(about["description"] for table in taxonomy.schema.values() for about in table["columns"].values())
+
+
+def test_python_refuses_tables_that_are_not_those_of_the_schema(project: Path) -> None:
+    with pytest.raises(PipelineError, match=r"schema.json"):
+        load_taxonomy(OUT)
+    run()
+    heads = OUT / "heads.csv"
+    heads.write_text(heads.read_text(encoding="utf-8").replace("label", "lable"), encoding="utf-8")
+    with pytest.raises(
+        PipelineError, match=r"heads.csv: columns model, .*lable.*; its schema.json says model, .*label"
+    ):
+        load_taxonomy(OUT)
+    heads.unlink()
+    with pytest.raises(PipelineError, match=r"heads.csv: no such file; make it again"):
+        load_taxonomy(OUT)
+
+
+def test_too_few_permutations_for_the_datasets_of_a_family_are_told(
+    project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_params(*PASSING, alpha=0.005)
+    run()
+    told = capsys.readouterr().out
+    assert "no semantic head can be decodable: with 1 datasets of the family and 99 permutations no p-value" in told
+    assert "raise probe.permutations to 200 or more" in told
 
 
 def test_two_runs_give_the_same_bytes(project: Path) -> None:
@@ -203,6 +279,8 @@ def test_an_unknown_cell_in_the_mapping_is_refused(project: Path) -> None:
     [
         ({"alpha": 0.0}, "taxonomy.alpha: expected a share between 0 and 1, got 0.0"),
         ({"alpha": 5}, "taxonomy.alpha: expected a share between 0 and 1, got 5.0"),
+        ({"label_rung": 4}, "taxonomy.label_rung: expected 1, 2 or 3, got 4"),
+        ({"stable": 1.5}, "taxonomy.stable: expected a share from 0 to 1, got 1.5"),
         ({"alpha": "small"}, "taxonomy.alpha: expected float, got 'small'"),
         ({"aplha": 0.1}, r"taxonomy: unknown key 'aplha'.*did you mean 'alpha'\?"),
     ],

@@ -9,8 +9,9 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from probes.errors import ProbeError
+from probes.rungs import EVIDENCE
 from probes.survey import FAMILIES, Survey
-from probes.taxonomy import EVIDENCE, SELECTIVE, assign, classify_heads, decide_rungs, specialisation
+from probes.taxonomy import assign, classify_heads, score_heads, specialisation
 
 PHASES = ["Knowledge Recalling", "In-Context Identification", "Latent Reasoning", "Expression Preparation"]
 CELLS = [(0, 0), (0, 1), (1, 0), (1, 1)]
@@ -37,37 +38,34 @@ def results(dataset: str, family: str, passing: dict[tuple[int, int], float], fe
 
 
 def classify(*tables: pd.DataFrame, mapping: Survey | None = None) -> tuple[pd.DataFrame, pd.DataFrame]:
-    every = pd.concat(tables, ignore_index=True)
-    assignments = assign(every, mapping or survey(), 0.05)
-    return classify_heads(every, assignments), assignments
-
-
-@pytest.mark.parametrize(
-    ("p_value", "low", "rung"),
-    [(0.01, 0.6, 1), (0.05, 0.6, 0), (0.0499, 0.6, 1), (0.01, 0.5, 0), (0.01, 0.5001, 1), (0.2, 0.4, 0)],
-)
-def test_a_head_is_decodable_by_its_p_value_and_its_interval_both(p_value: float, low: float, rung: int) -> None:
-    rows = pd.DataFrame({"p_value": [p_value], "accuracy_low": [low], "majority": [0.5]})
-    assert decide_rungs(rows.assign(**dict.fromkeys(EVIDENCE, math.nan)), 0.05).tolist() == [rung]
-    # Margins lift a decodable head to rung 2, and no other head.
-    assert decide_rungs(rows.assign(**dict.fromkeys(EVIDENCE, 0.1)), 0.05).tolist() == [2 * rung]
-
-
-@pytest.mark.parametrize("name", SELECTIVE)
-@pytest.mark.parametrize("low", [0.0, -0.01, None])
-def test_one_margin_that_may_be_nothing_keeps_a_head_from_being_selective(name: str, low: float | None) -> None:
-    rows = pd.DataFrame({"p_value": [0.01], "accuracy_low": [0.6], "majority": [0.5], **dict.fromkeys(EVIDENCE, 0.1)})
-    assert decide_rungs(rows.assign(**{f"{name}_low": low}), 0.05).tolist() == [1]
-    assert decide_rungs(rows.assign(**{f"{name}_low": 0.001}), 0.05).tolist() == [2]
+    """Return heads and assignments where rung 1 is enough for a label."""
+    scored = score_heads(pd.concat(tables, ignore_index=True), 0.05)
+    assignments = assign(scored, mapping or survey())
+    return classify_heads(scored, assignments, 1), assignments
 
 
 def test_a_head_has_the_rung_of_its_best_feature_and_each_feature_its_own() -> None:
-    selective = results("sense", "semantic", {(0, 1): 0.8}).assign(**dict.fromkeys(EVIDENCE, 0.1))
+    beaten = dict.fromkeys(EVIDENCE, 0.1) | {"margin_general_low": -0.1, "margin_transfer_low": math.nan}
+    selective = results("sense", "semantic", {(0, 1): 0.8}).assign(**beaten)
     heads, assignments = classify(selective, results("number", "syntactic", {(0, 1): 0.7, (1, 1): 0.9}))
     assert heads["rung"].tolist() == [0, 2, 0, 1]
     assert heads["rung_name"].tolist() == ["not decodable", "selective", "not decodable", "decodable"]
     assert assignments[["feature", "rung"]].values.tolist() == [["number", 1], ["sense", 2], ["number", 1]]
     assert set(EVIDENCE) <= set(assignments)
+
+
+def test_a_label_asks_for_its_rung_and_the_counts_for_theirs() -> None:
+    beaten = dict.fromkeys(EVIDENCE, 0.1) | {"margin_general_low": -0.1, "margin_transfer_low": math.nan}
+    selective = results("sense", "semantic", {(0, 1): 0.8}).assign(**beaten)
+    general = results("role", "semantic", {(0, 1): 0.8}).assign(**dict.fromkeys(EVIDENCE, 0.1))
+    scored = score_heads(pd.concat([selective, general, results("number", "syntactic", {(0, 1): 0.7})]), 0.05)
+    assignments = assign(scored, survey())
+    rows = [classify_heads(scored, assignments, rung).iloc[1] for rung in (1, 2, 3)]
+    assert [row["label"] for row in rows] == ["polyfunctional", "semantic", "semantic"]
+    assert [row["features"] for row in rows] == ["number;role;sense", "role;sense", "role"]
+    assert [row["rung"] for row in rows] == [3, 3, 3]
+    assert rows[0][["n_decodable", "n_selective", "n_general"]].tolist() == [3, 2, 1]
+    assert set(assignments["necessary"]) == {"not tested"}
 
 
 def test_a_planted_head_is_labelled_and_no_other() -> None:
@@ -78,7 +76,6 @@ def test_a_planted_head_is_labelled_and_no_other() -> None:
     assert heads["rung_name"].tolist() == ["not decodable", "not decodable", "decodable", "not decodable"]
     assert heads["phase"].tolist() == ["", "", "Knowledge Recalling", ""]
     assert heads["features"].tolist() == ["", "", "truth_a", ""]
-    assert heads["stability"].isna().all()
     (row,) = assignments.to_dict("records")
     assert (row["name"], row["feature"], row["dataset"], row["cell"]) == ("L1H0", "truth_a", "truth_a", "truth head")
     assert row["margin"] == pytest.approx(0.3)

@@ -30,6 +30,8 @@ PROBE = {
         "null_probe": "one_step",
         "bootstrap": 200,
         "confidence": 0.95,
+        "replicates": 20,
+        "deals": 1,
         "codelength": False,
     },
     **{"seed": 0, "device": "cpu"},
@@ -113,6 +115,8 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Project:
     surface = np.where(number % 10 == 0, "yes", labels)
     surface[number % 3 == 1] = "yes"
     pd.DataFrame({"example_id": ids, "predicted": surface}).to_parquet(LABELS.with_name("surface.parquet"), index=False)
+    variants = np.array(["plain", "long"])[number // 20 % 2]
+    pd.DataFrame({"example_id": ids, "variant": variants}).to_parquet(LABELS.with_name("variants.parquet"), index=False)
     write_json(LABELS.with_name("card.json"), {"feature": "mood", "family": "semantic", "surface": 0.9})
     made = Project()
     made.write_store(planted(np.random.default_rng(0)), ids)

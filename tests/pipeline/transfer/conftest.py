@@ -69,6 +69,7 @@ class Project:
         rows |= {"fold": np.arange(N) // 4 % 5}
         pd.DataFrame({"example_id": ids, **rows}).to_parquet(folder / "labels.parquet", index=False)
         pd.DataFrame({"example_id": ids, "predicted": labels}).to_parquet(folder / "surface.parquet", index=False)
+        pd.DataFrame({"example_id": ids, "variant": None}).to_parquet(folder / "variants.parquet", index=False)
         texts = pd.DataFrame({"example_id": ids, "text": [f"Text {i} of {dataset}." for i in range(N)]})
         texts.sample(frac=1, random_state=0).to_parquet(folder / "texts.parquet", index=False)
         write_json(folder / "card.json", {"feature": feature, "family": "semantic", "surface": 0.5})
