@@ -10,7 +10,7 @@ from safetensors import SafetensorError, safe_open
 
 from pipeline.errors import PipelineError
 
-PARTS = ("coef", "intercept", "mean", "scale")
+PARTS = ("coef", "intercept", "mean", "scale", "strength")
 
 
 def read_probe_classes(path: Path) -> list[str]:
@@ -30,7 +30,7 @@ def read_probe_classes(path: Path) -> list[str]:
 
 
 def read_layer_probes(path: Path, layer: int) -> dict[str, NDArray[np.float32]]:
-    """Return coef, intercept, mean and scale of one layer's probes, (n_heads, n_folds, ...) float32 each.
+    """Return coef, intercept, mean, scale and strength of one layer's probes, (n_heads, n_folds, ...) float32 each.
 
     Args:
         path: The file `probes.safetensors` of a cell.

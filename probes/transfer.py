@@ -2,9 +2,7 @@
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import log_expit, log_softmax
 
-from probes.errors import ProbeError
 from probes.intervals import cluster_bootstrap
 
 Floats = NDArray[np.float64]
@@ -28,72 +26,10 @@ COLUMNS = {
     "margin": "accuracy - majority, paired by example",
     "margin_low": "lower end of its paired cluster-bootstrap interval",
     "margin_high": "upper end of its paired cluster-bootstrap interval",
+    "turned_high": "accuracy that one in twenty randomly turned copies of the probe exceeds",
+    "p_turned": "share of randomly turned copies at least as accurate, of this head by itself",
+    "p_value": "the same, family-wise over all heads of the model, max-statistic over the turns",
 }
-
-
-def apply_probes(
-    x: NDArray[np.floating],
-    coef: NDArray[np.floating],
-    intercept: NDArray[np.floating],
-    mean: NDArray[np.floating],
-    scale: NDArray[np.floating],
-) -> Floats:
-    """Return what the probes of all folds together say, log-probabilities (n_heads, n_examples, n_classes) float64.
-
-    The log-probabilities of the folds' probes are averaged and made to add up to one again. For logistic probes that is
-    one probe, the mean of their weights and intercepts in the inputs' own units, so it costs as much as one.
-
-    Args:
-        x: Head outputs, (n_heads, n_examples, d), any floating type.
-        coef: Weights on standardised inputs, (n_heads, n_folds, n_logits, d); one logit for two classes.
-        intercept: (n_heads, n_folds, n_logits).
-        mean: What the scaler subtracts, (n_heads, n_folds, d).
-        scale: What it then divides by, (n_heads, n_folds, d).
-
-    Raises:
-        ProbeError: If the shapes do not fit.
-
-    Example:
-        >>> x = np.array([[[3.0], [-1.0]]])
-        >>> coef, intercept = np.array([[[[1.0]], [[3.0]]]]), np.zeros((1, 2, 1))  # two folds
-        >>> mean, scale = np.ones((1, 2, 1)), np.ones((1, 2, 1))
-        >>> np.exp(apply_probes(x, coef, intercept, mean, scale)).round(2).tolist()
-        [[[0.02, 0.98], [0.98, 0.02]]]
-    """
-    _check_shapes(x, coef, intercept, mean, scale)
-    weights = coef.astype(np.float64) / scale[:, :, None]
-    offset = (intercept - (weights * mean[:, :, None]).sum(-1)).mean(1)
-    # A head at a time: in double precision, where a large mean costs no digits, but never a whole layer.
-    return np.stack([
-        _log_proba(head.astype(np.float64) @ weight.T + start)
-        for head, weight, start in zip(x, weights.mean(1), offset, strict=True)
-    ])
-
-
-def _log_proba(logits: Floats) -> Floats:
-    """Return log-probabilities, (n_examples, n_classes), of logits, (n_examples, n_logits)."""
-    if logits.shape[1] == 1:
-        return np.asarray(log_expit(logits * np.array([-1.0, 1.0])))
-    return np.asarray(log_softmax(logits, axis=1))
-
-
-def _check_shapes(
-    x: NDArray[np.floating],
-    coef: NDArray[np.floating],
-    intercept: NDArray[np.floating],
-    mean: NDArray[np.floating],
-    scale: NDArray[np.floating],
-) -> None:
-    n_heads, n_folds, n_logits, width = coef.shape
-    found = (x.shape[0], x.shape[2], intercept.shape, mean.shape, scale.shape)
-    scaler = (n_heads, n_folds, width)
-    if found != (n_heads, width, (n_heads, n_folds, n_logits), scaler, scaler):
-        raise ProbeError(
-            f"transfer: head outputs of shape {x.shape} and probes with weights {coef.shape}, intercepts "
-            f"{intercept.shape}, means {mean.shape} and scales {scale.shape}; expected (n_heads, n_examples, d), "
-            "(n_heads, n_folds, n_logits, d), (n_heads, n_folds, n_logits) and twice (n_heads, n_folds, d): train the "
-            "probes on the model they are tested on"
-        )
 
 
 def strangers(

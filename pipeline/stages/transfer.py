@@ -21,24 +21,30 @@ from pipeline.params import load_params, read_section
 from pipeline.probefile import read_layer_probes, read_probe_classes
 from pipeline.store import z_name
 from probes.errors import ProbeError
+from probes.joined import apply_probe, join_folds
 from probes.metrics import correctness
-from probes.transfer import COLUMNS, apply_probes, strangers, transfer_scores
+from probes.transfer import COLUMNS, strangers, transfer_scores
+from probes.turned import turned_accuracies, turned_columns
 
+Bools = NDArray[np.bool_]
+Floats = NDArray[np.float64]
 DATA = Path("data")
 TEXT = ("model", "feature", "trained_on", "tested_on")
 WHOLE = ("layer", "head", "n_examples", "n_left_out", "n_groups")
 
 
 @dataclass(frozen=True)
-class Intervals:
-    """What of the section `probe` of params.yaml the intervals need; they are made as those of the probe stage.
+class Chance:
+    """What of the section `probe` of params.yaml says how chance is reckoned, here as in the probe stage.
 
     Attributes:
-        bootstrap: Replicates.
-        confidence: Coverage.
-        seed: Of the draws.
+        permutations: Random turns of every probe.
+        bootstrap: Replicates of the intervals.
+        confidence: Coverage of the intervals.
+        seed: Of both.
     """
 
+    permutations: int
     bootstrap: int
     confidence: float
     seed: int
@@ -70,7 +76,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     model = parser.parse_args(argv).model
     begun = time.perf_counter()
     params = load_params(Path("params.yaml"))
-    settings = _intervals(params)
+    settings = _chance(params)
     names = list(params["datasets"])
     for root in (Path("results/probes") / model, DATA / "activations" / model):
         wanted_cells(root, names, "dataset")
@@ -92,12 +98,12 @@ def main(argv: Sequence[str] | None = None) -> None:
     )
 
 
-def _intervals(params: dict[str, Any]) -> Intervals:
+def _chance(params: dict[str, Any]) -> Chance:
     """Read the keys of `probe` that are needed; the others are none of this stage's business."""
-    names = [field.name for field in fields(Intervals)]
+    names = [field.name for field in fields(Chance)]
     section = params["probe"]
     params = {"probe": {name: section[name] for name in names if name in section}}
-    return read_section(params, "probe", Intervals)
+    return read_section(params, "probe", Chance)
 
 
 def _pairs(features: dict[str, str]) -> list[Pair]:
@@ -110,7 +116,7 @@ def _pairs(features: dict[str, str]) -> list[Pair]:
     ]
 
 
-def _test(model: str, pair: Pair, settings: Intervals) -> tuple[pd.DataFrame | None, dict[str, Any]]:
+def _test(model: str, pair: Pair, settings: Chance) -> tuple[pd.DataFrame | None, dict[str, Any]]:
     """Return the scores of all heads with what the summary says of the pair, or none and the reason."""
     path = Path("results/probes") / model / pair.trained_on / "probes.safetensors"
     train, test = (read_inputs(DATA, model, name) for name in (pair.trained_on, pair.tested_on))
@@ -123,14 +129,10 @@ def _test(model: str, pair: Pair, settings: Intervals) -> tuple[pd.DataFrame | N
     told["n_groups"] = len(np.unique(test.groups[kept]))
     if reason := _too_few(told, test.labels[kept]):
         return None, told | {"reason": reason}
-    correct = _correct(path, test, kept)
-    labels, groups = test.labels[kept], test.groups[kept]
-    scores = transfer_scores(correct, labels, groups, settings.bootstrap, settings.confidence, settings.seed)
-    table = _table(vars(pair) | told | {"model": model}, test.places, scores)
-    readouts = {"trained_readout": train.manifest["readout"], "tested_readout": test.manifest["readout"]}
-    # A probe of nothing that the datasets share still points somewhere, as often against the labels as with them.
-    sides = {"n_above": int((table["margin_low"] > 0).sum()), "n_below": int((table["margin_high"] < 0).sum())}
-    return table, told | readouts | sides
+    table = _table(vars(pair) | told | {"model": model}, test.places, _score(path, train, test, kept, settings))
+    return table, told | {
+        f"{side}_readout": cell.manifest["readout"] for side, cell in (("trained", train), ("tested", test))
+    }
 
 
 def _check_alike(pair: Pair, train: Inputs, test: Inputs) -> None:
@@ -144,7 +146,7 @@ def _check_alike(pair: Pair, train: Inputs, test: Inputs) -> None:
             )
 
 
-def _kept(pair: Pair, train: Inputs, test: Inputs) -> NDArray[np.bool_]:
+def _kept(pair: Pair, train: Inputs, test: Inputs) -> Bools:
     """Return which examples of the tested dataset the training dataset does not have, (n_examples,)."""
     seen, texts = _texts(pair.trained_on, train), _texts(pair.tested_on, test)
     groups = test.rows["group"].to_numpy(dtype=object)
@@ -173,19 +175,23 @@ def _too_few(told: dict[str, int], labels: NDArray[np.int64]) -> str:
     return ""
 
 
-def _correct(path: Path, test: Inputs, kept: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """Return whether the probes of each head are right, (n_heads, n_examples kept), read a layer at a time."""
-    labels = test.labels[kept]
-    parts = [
-        correctness(apply_probes(test.heads([place], z_name)[:, kept], **read_layer_probes(path, number)), labels)
-        for place, number in enumerate(test.manifest["layers"])
-    ]
-    return np.concatenate(parts)
+def _score(path: Path, train: Inputs, test: Inputs, kept: Bools, settings: Chance) -> dict[str, Floats]:
+    """Return the columns of all heads, (n_heads,) each, read a layer at a time."""
+    labels, groups = test.labels[kept], test.groups[kept]
+    correct, turned = [], []
+    for place, number in enumerate(test.manifest["layers"]):
+        x = test.heads([place], z_name)[:, kept]
+        probe = join_folds(**read_layer_probes(path, number))
+        n_folds = probe.strength.shape[1]
+        n_trained = len(train.rows) * (n_folds - 2) / n_folds  # one fold tests, one chooses
+        correct.append(correctness(apply_probe(x, probe), labels))
+        turned.append(turned_accuracies(x, labels, probe, n_trained, settings.permutations, settings.seed))
+    right = np.concatenate(correct)
+    scores = transfer_scores(right, labels, groups, settings.bootstrap, settings.confidence, settings.seed)
+    return scores | turned_columns(scores["accuracy"], np.concatenate(turned))
 
 
-def _table(
-    shared: dict[str, Any], places: list[tuple[int, int]], scores: dict[str, NDArray[np.float64]]
-) -> pd.DataFrame:
+def _table(shared: dict[str, Any], places: list[tuple[int, int]], scores: dict[str, Floats]) -> pd.DataFrame:
     layers, heads = zip(*places, strict=True)
     rows = {**shared, "layer": np.array(layers), "head": np.array(heads), **scores}
     return pd.DataFrame({name: rows[name] for name in COLUMNS})

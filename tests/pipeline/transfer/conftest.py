@@ -21,7 +21,7 @@ from probes.crossval import probe_heads
 
 N, LAYERS, HEADS, WIDTH = 240, 2, 4, 6
 FEATURES = {"first": "mood", "second": "mood", "third": "number"}
-PROBE = {"bootstrap": 200, "confidence": 0.99, "seed": 0, "permutations": 1}  # and more that this stage does not read
+PROBE = {"permutations": 199, "bootstrap": 200, "confidence": 0.95, "seed": 0, "controls": 3}  # and more, not read here
 
 
 class Project:

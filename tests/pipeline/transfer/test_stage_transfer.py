@@ -54,14 +54,13 @@ def test_there_is_one_row_for_each_head_and_direction(project: Any) -> None:
 def test_the_head_that_knows_transfers_both_ways_and_the_cue_of_one_dataset_neither(project: Any) -> None:
     run(project)
     table = project.transfer()
-    general = table[table["margin_low"] > 0]
+    general = table[(table["margin_low"] > 0) & (table["p_value"] < 0.05)]
     assert general[["trained_on", "tested_on", "layer", "head"]].values.tolist() == [[*way, 1, 2] for way in BOTH]
     assert (general["accuracy"] > 0.85).all()
     cue = table[(table["layer"] == 0) & (table["head"] == 1)]
     assert (cue["accuracy"] < 0.65).all()
     at_home = load_accuracy(project, "first", "first", 0, 1)
     assert at_home > 0.85  # the probe has learnt the cue: the partner of the line above
-    assert [(pair["n_above"], pair["n_below"]) for pair in summary(project)["tested"]] == [(1, 0), (1, 0)]
 
 
 def load_accuracy(project: Any, trained_on: str, tested_on: str, layer: int, head: int) -> float:
