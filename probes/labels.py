@@ -7,7 +7,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from probes.multiplicity import holm_over_cells
-from probes.rungs import GENERAL, SELECTIVE, adjust_p_values, decide_rungs
+from probes.rungs import SELECTIVE, adjust_p_values, decide_rungs, holds_elsewhere
 from probes.survey import FAMILIES
 
 Floats = NDArray[np.float64]
@@ -58,7 +58,7 @@ def replicate_rungs(
     chances = [_chances(of_dataset[name], replicates[name]) for name in datasets]
     adjusted = holm_over_cells(np.stack(chances, axis=1))
     return {
-        name: _rungs(of_dataset[name], replicates[name], adjusted[:, number] < alpha)
+        name: _rungs(of_dataset[name], replicates[name], adjusted[:, number] < alpha, alpha)
         for number, name in enumerate(datasets)
     }
 
@@ -71,13 +71,12 @@ def _chances(rows: pd.DataFrame, values: Mapping[str, Floats]) -> Floats:
     return p_values
 
 
-def _rungs(rows: pd.DataFrame, values: Mapping[str, Floats], significant: Bools) -> NDArray[np.int64]:
+def _rungs(rows: pd.DataFrame, values: Mapping[str, Floats], significant: Bools, alpha: float) -> NDArray[np.int64]:
     decodable = significant & (_low(rows, values, "accuracy") > rows["majority"].to_numpy())
     selective = decodable
     for name in SELECTIVE:
         selective = selective & (_low(rows, values, name) > 0 if name in values else False)
-    others = rows.reindex(columns=[f"{name}_low" for name in GENERAL]).astype("float64")
-    general = selective & (others > 0).any(axis=1).to_numpy()
+    general = selective & holds_elsewhere(rows, alpha).to_numpy()
     return decodable.astype(np.int64) + selective + general
 
 

@@ -22,7 +22,7 @@ RUNGS = (
         3,
         "general",
         "rung 2, and the interval of the margin over majority lies above 0 on every variant (template or vocabulary) "
-        "for probes that never saw it, or on every other dataset of the feature",
+        "for probes that never saw it, or on every other dataset of the feature, with p_transfer < alpha",
     ),
     (4, "necessary", "rung 3, and ablating the head hurts the behaviour; not tested"),
 )
@@ -38,17 +38,18 @@ def add_transfer(heads: pd.DataFrame, transfer: pd.DataFrame) -> pd.DataFrame:
     """Return the results tables with how the probes of each row do on the other datasets of its feature.
 
     A head has to do well on all of them, so the one with the lowest interval speaks for it, in the columns
-    margin_transfer, its `_low` and `_high`, and transfer_to.
+    margin_transfer, its `_low` and `_high`, and transfer_to; p_transfer is the largest p-value of all.
 
     Args:
         heads: Results tables of all cells of a model, one under the other.
-        transfer: Rows with layer, head, trained_on, tested_on, margin, margin_low and margin_high; none where no
-            feature has two datasets.
+        transfer: Rows with layer, head, trained_on, tested_on, margin, margin_low, margin_high and p_value; none
+            where no feature has two datasets.
 
     Example:
         >>> heads = pd.DataFrame({"layer": 0, "head": [0, 1], "dataset": "a"})
         >>> transfer = pd.DataFrame({"layer": 0, "head": [0, 0], "trained_on": "a", "tested_on": ["b", "c"],
-        ...                          "margin": [0.3, 0.2], "margin_low": [0.1, 0.2], "margin_high": [0.5, 0.3]})
+        ...                          "margin": [0.3, 0.2], "margin_low": [0.1, 0.2], "margin_high": [0.5, 0.3],
+        ...                          "p_value": 0.01})
         >>> add_transfer(heads, transfer)["transfer_to"].tolist()
         ['b', nan]
     """
@@ -56,7 +57,12 @@ def add_transfer(heads: pd.DataFrame, transfer: pd.DataFrame) -> pd.DataFrame:
     names = {"margin": "margin_transfer", "margin_low": "margin_transfer_low", "margin_high": "margin_transfer_high"}
     renamed = transfer.rename(columns={"trained_on": "dataset", "tested_on": "transfer_to", **names})
     weakest = renamed.sort_values("margin_transfer_low", kind="stable").drop_duplicates(keys)
-    wanted = [*keys, *names.values(), "transfer_to"]
+    weakest["p_transfer"] = (
+        weakest[keys]
+        .merge(renamed.groupby(keys, as_index=False)["p_value"].max(), on=keys, how="left")["p_value"]
+        .to_numpy()
+    )
+    wanted = [*keys, *names.values(), "transfer_to", "p_transfer"]
     return heads.merge(weakest[wanted], on=keys, how="left", validate="many_to_one")
 
 
@@ -83,6 +89,24 @@ def adjust_p_values(heads: pd.DataFrame) -> pd.Series:
     return adjusted
 
 
+def holds_elsewhere(heads: pd.DataFrame, alpha: float) -> pd.Series:
+    """Return what rung 3 adds to rung 2, bool: knowledge that holds on other variants or on other datasets.
+
+    Args:
+        heads: Rows with margin_general_low, margin_transfer_low and p_transfer; what is missing is no evidence.
+        alpha: Error rate of p_transfer, over the heads of the model.
+
+    Example:
+        >>> rows = pd.DataFrame({"margin_general_low": [0.1, -0.1], "margin_transfer_low": 0.1, "p_transfer": 0.2})
+        >>> holds_elsewhere(rows, 0.05).tolist()
+        [True, False]
+    """
+    asked = [*(f"{name}_low" for name in GENERAL), "p_transfer"]
+    found = heads.reindex(columns=asked).astype("float64")
+    transfers = (found["margin_transfer_low"] > 0) & (found["p_transfer"] < alpha)
+    return (found["margin_general_low"] > 0) | transfers
+
+
 def decide_rungs(heads: pd.DataFrame, alpha: float) -> pd.Series:
     """Return the rung of every row of the results tables, int.
 
@@ -100,6 +124,5 @@ def decide_rungs(heads: pd.DataFrame, alpha: float) -> pd.Series:
     decodable = (heads["p_adjusted"] < alpha) & (heads["accuracy_low"] > heads["majority"])
     lows = heads[[f"{name}_low" for name in SELECTIVE]].astype("float64")
     selective = decodable & (lows > 0).all(axis=1)
-    others = heads.reindex(columns=[f"{name}_low" for name in GENERAL]).astype("float64")
-    general = selective & (others > 0).any(axis=1)
+    general = selective & holds_elsewhere(heads, alpha)
     return decodable.astype("int64") + selective + general

@@ -79,6 +79,7 @@ TABLES: dict[str, Columns] = {
         **EVIDENCE,
         "general_variant": ("string", "the variant on which the head is weakest"),
         "transfer_to": ("string", "the other dataset on which its probes are weakest"),
+        "p_transfer": ("number", "share of randomly turned probes that transfer as well, family-wise over heads"),
         "necessary": ("string", "rung 4: not tested"),
     },
     "scores": {

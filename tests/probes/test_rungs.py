@@ -8,7 +8,7 @@ import pytest
 
 from probes.rungs import EVIDENCE, SELECTIVE, add_transfer, adjust_p_values, decide_rungs
 
-ALL = dict.fromkeys(EVIDENCE, 0.1)
+ALL = dict.fromkeys(EVIDENCE, 0.1) | {"p_transfer": 0.01}
 
 
 def row(**changes: float | None) -> pd.DataFrame:
@@ -60,7 +60,7 @@ def cells(**p_values: list[float]) -> pd.DataFrame:
 
 def test_p_values_count_the_datasets_of_their_own_family_alone() -> None:
     rows = cells(a=[0.01, 0.9], b=[0.02, 0.9], c=[0.01, 0.9])
-    assert adjust_p_values(rows).round(6).tolist() == [0.02, 0.9, 0.04, 0.9, 0.01, 0.9]
+    assert adjust_p_values(rows).round(6).tolist() == [0.02, 1.0, 0.04, 1.0, 0.01, 0.9]
     without = rows[rows["dataset"] != "c"]
     assert adjust_p_values(without).tolist() == adjust_p_values(rows)[without.index].tolist()
 
@@ -76,8 +76,16 @@ def test_the_dataset_on_which_probes_are_weakest_speaks_for_the_head() -> None:
     transfer = pd.DataFrame({
         "layer": 0, "head": [0, 1, 0, 1], "trained_on": "a", "tested_on": ["b", "b", "c", "c"],
         "margin": [0.3, 0.4, 0.2, 0.5], "margin_low": [0.2, 0.1, -0.1, 0.4], "margin_high": [0.4, 0.5, 0.3, 0.6],
+        "p_value": [0.01, 0.2, 0.3, 0.01],
     })  # fmt: skip
     found = add_transfer(heads, transfer)
     assert found["transfer_to"].tolist()[:2] == ["c", "b"]
     assert found["margin_transfer"].tolist()[:2] == [0.2, 0.4]
     assert np.isnan(found["margin_transfer_low"].iloc[2])
+    assert found["p_transfer"].tolist()[:2] == [0.3, 0.2]  # the largest, whichever dataset it came from
+
+
+def test_a_probe_that_any_direction_would_have_matched_does_not_transfer() -> None:
+    rows = row(margin_general_low=None, p_transfer=0.2)
+    assert decide_rungs(rows, 0.05).tolist() == [2]
+    assert decide_rungs(rows.assign(p_transfer=0.04), 0.05).tolist() == [3]

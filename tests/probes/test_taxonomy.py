@@ -58,7 +58,8 @@ def test_a_label_asks_for_its_rung_and_the_counts_for_theirs() -> None:
     beaten = dict.fromkeys(EVIDENCE, 0.1) | {"margin_general_low": -0.1, "margin_transfer_low": math.nan}
     selective = results("sense", "semantic", {(0, 1): 0.8}).assign(**beaten)
     general = results("role", "semantic", {(0, 1): 0.8}).assign(**dict.fromkeys(EVIDENCE, 0.1))
-    scored = score_heads(pd.concat([selective, general, results("number", "syntactic", {(0, 1): 0.7})]), 0.05)
+    every = pd.concat([selective, general, results("number", "syntactic", {(0, 1): 0.7})], ignore_index=True)
+    scored = score_heads(every, 0.05)
     assignments = assign(scored, survey())
     rows = [classify_heads(scored, assignments, rung).iloc[1] for rung in (1, 2, 3)]
     assert [row["label"] for row in rows] == ["polyfunctional", "semantic", "semantic"]

@@ -66,7 +66,7 @@ class Project:
     def write_params(self, **probe: Any) -> None:
         params = {name: {} for name in ("examples", "extract", "report")} | {
             "probe": PROBE | probe,
-            "taxonomy": {"alpha": 0.05},
+            "taxonomy": {"alpha": 0.05, "label_rung": 1, "stable": 0.8},
             "models": {"tiny": {"source": "somewhere/tiny"}},
             "datasets": {"toy": {}},
         }

@@ -23,10 +23,13 @@ from probes.table import COLUMNS
 
 TOP = Path(__file__).parents[3]
 N, LAYERS, HEADS = 240, 2, 4
-FILES = ("heads.parquet", "predictions.parquet", "probes.safetensors", "summary.json")
+FILES = ("heads.parquet", "predictions.parquet", "probes.safetensors", "replicates.safetensors", "summary.json")
 
 
-def test_it_writes_four_files_and_one_line(project: Any, capsys: pytest.CaptureFixture[str]) -> None:
+TRANSFER = ("layer", "head", "trained_on", "tested_on", "margin", "margin_low", "margin_high", "p_value")
+
+
+def test_it_writes_five_files_and_one_line(project: Any, capsys: pytest.CaptureFixture[str]) -> None:
     assert set(project.run()) == set(FILES)
     assert re.fullmatch(
         r"probe tiny toy: best L1H2 0\.\d{3} \[0\.\d{3}, 0\.\d{3}\], chosen on other folds 0\.\d{3}, majority 0\.500, "
@@ -38,6 +41,9 @@ def test_it_writes_four_files_and_one_line(project: Any, capsys: pytest.CaptureF
 def rungs() -> dict[str, int]:
     """Return the rung of every head, as the taxonomy stage makes it of what the probe stage wrote."""
     shutil.copy(TOP / "data/taxonomy.yaml", "data/taxonomy.yaml")
+    Path("results/transfer/tiny").mkdir(parents=True, exist_ok=True)
+    none = pd.DataFrame({name: [] for name in TRANSFER})
+    none.to_parquet("results/transfer/tiny/transfer.parquet", index=False)
     taxonomy.main(["tiny"])
     heads = pd.read_csv("results/taxonomy/tiny/heads.csv")
     assert len(heads) == LAYERS * HEADS
@@ -97,6 +103,7 @@ def test_the_summary_says_what_was_probed_and_what_came_out(project: Any) -> Non
         **{"surface": heads["surface"][0], "embedding": heads["embedding"][0]},
         **{"control": {"refused": None, "recurring": 1.0}, "unconverged": [], "unconverged_baselines": {}},
         "warnings": [],
+        **{"general": {"variants": ["long", "plain"], "refused": None}, "replicates": {"deals": 1, "refused": None}},
     }
 
 
@@ -208,7 +215,8 @@ def test_several_classes_have_a_logit_each(project: Any) -> None:
 def test_problems_that_did_not_converge_are_counted(project: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     def unsolved(*args: Any) -> Solutions:
         solutions = solve(*args)
-        solutions.converged[:, :, 2, 0] = False  # the third penalty, real labels
+        if solutions.converged.shape[2] == 3:  # not where the penalty is given
+            solutions.converged[:, :, 2, 0] = False  # the third penalty, real labels
         return solutions
 
     monkeypatch.setattr(crossval, "solve", unsolved)

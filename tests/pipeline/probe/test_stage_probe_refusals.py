@@ -26,6 +26,8 @@ PROBE = {
         "null_probe": "full",
         "bootstrap": 9,
         "confidence": 0.9,
+        "replicates": 9,
+        "deals": 0,
         "codelength": False,
     },
     **{"seed": 0, "device": "cpu"},
@@ -42,6 +44,7 @@ def bare(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     pd.DataFrame(labels).to_parquet(folder / "labels.parquet", index=False)
     surface = pd.DataFrame({"example_id": IDS, "predicted": "a"})
     surface.to_parquet(folder / "surface.parquet", index=False)
+    pd.DataFrame({"example_id": IDS, "variant": None}).to_parquet(folder / "variants.parquet", index=False)
     write_json(folder / "card.json", {"feature": "mood", "family": "semantic", "surface": 0.5})
     write_store(IDS)
     write_params()
