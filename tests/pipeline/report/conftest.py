@@ -178,6 +178,22 @@ def _write_taxonomy(root: Path, model: str) -> None:
                      for name, (family, phases, cell, _) in FEATURES.items()},
     }  # fmt: skip
     _write(folder / "taxonomy.json", taxonomy)
+    _phase_map(won).to_csv(folder / "phases.csv", index=False)
+
+
+def _phase_map(won: pd.DataFrame) -> pd.DataFrame:
+    """Return a four-phase map of the cells that the made-up features speak for, and of a head that none tells."""
+    rows = []
+    for feature, (_, phases, cell, _) in FEATURES.items():
+        passed = won[won["feature"] == feature]
+        counts = {name: int((passed["rung"] >= rung).sum()) for name, rung in (("n_decodable", 1), ("n_selective", 2))}
+        rows.append({
+            "phase": phases.split(";")[0], "group": "a group", "cell": cell, "does": "acts",
+            "methods": "modeling-free", "status": "candidate", "features": feature, **counts, "n_general": 0,
+        })  # fmt: skip
+    untold = {"phase": "Latent Reasoning", "group": "a group", "cell": "Induction Head", "does": "goes on",
+              "methods": "training-free", "status": "not identifiable", "features": ""}  # fmt: skip
+    return pd.DataFrame([*rows, untold]).astype(dict.fromkeys(("n_decodable", "n_selective", "n_general"), "Int64"))
 
 
 def _taxonomy_row(model: str, layer: int, head: int, name: str, won: pd.DataFrame) -> dict[str, Any]:

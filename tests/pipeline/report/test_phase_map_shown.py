@@ -2,6 +2,7 @@
 
 import dataclasses
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -37,17 +38,17 @@ ROWS = [
 ]
 
 
-def made_atlas(rows: list[tuple[str, ...]], rungs: int = 2) -> Atlas:
+def made_atlas(rows: Sequence[tuple[str, ...]], rungs: int = 2) -> Atlas:
     """Return the made-up run with a phase map as it is read from its CSV file, and with a number of rungs."""
     atlas = read_atlas(yaml.safe_load(Path("params.yaml").read_text(encoding="utf-8")))
     (model,) = atlas.models
     ladder = [{"rung": rung, "name": f"name {rung}"} for rung in range(rungs + 1)]
-    table = with_numbers(pd.DataFrame(rows, columns=list(PHASE_COLUMNS), dtype=str))
+    table = with_numbers(pd.DataFrame(list(rows), columns=list(PHASE_COLUMNS), dtype=str))
     model = dataclasses.replace(model, phases=table, taxonomy={**model.taxonomy, "rungs": ladder})
     return dataclasses.replace(atlas, models=(model,))
 
 
-def made_model(rows: list[tuple[str, ...]], rungs: int = 2) -> ModelResults:
+def made_model(rows: Sequence[tuple[str, ...]], rungs: int = 2) -> ModelResults:
     return made_atlas(rows, rungs).models[0]
 
 
