@@ -129,7 +129,7 @@ def find_datasets(folder: Path, tasks: Iterable[str]) -> dict[str, str]:
 
 
 def read_pairs(pairs: Sequence[str], tasks: Sequence[str], folder: Path) -> dict[str, str]:
-    """Return task -> dataset as given on the command line.
+    """Return task -> dataset as given on the command line, in the order of the tasks.
 
     Args:
         pairs: Such as `Tense=verb_tense`.
@@ -148,7 +148,7 @@ def read_pairs(pairs: Sequence[str], tasks: Sequence[str], folder: Path) -> dict
             if name not in known:
                 raise PipelineError(f"--map {pair}: {what} {name!r}; has {_listed(known)}{_nearest(name, known)}")
         datasets[task] = dataset
-    return datasets
+    return {task: datasets[task] for task in tasks if task in datasets}
 
 
 def as_json(table: pd.DataFrame, left_out: Sequence[str]) -> str:
