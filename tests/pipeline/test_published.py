@@ -11,9 +11,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+import yaml
 from scipy.stats import spearmanr
 
+from data.spec import load_spec
+from pipeline.checkpoint import ModelEntry
 from pipeline.errors import PipelineError
+from pipeline.params import load_params, read_section
 from pipeline.published import SENTEVAL, find_datasets, main, read_map
 from probes.errors import ProbeError
 
@@ -235,3 +239,30 @@ def test_the_published_maps_are_read(name: str, task: str, best: list[str], accu
     found = published[published[task] == published[task].max()]
     assert [f"L{row.layer}H{row.head}" for row in found.itertuples()] == best
     assert published[task].max() == pytest.approx(accuracy)
+
+
+PARAMS = TOP / "published/jo_myaeng/params.yaml"
+READ = {"_cls": "first", "_last": "last"}  # BERT, GPT-2
+
+
+def test_their_set_up_is_complete() -> None:
+    params, own = load_params(PARAMS), yaml.safe_load((TOP / "params.yaml").read_text(encoding="utf-8"))
+    for section in set(params) - {"models", "datasets"}:
+        assert set(params[section]) == set(own[section]), section  # the stages refuse unknown and missing keys
+    assert set(params["datasets"]) == {name + suffix for name in SENTEVAL.values() for suffix in READ}
+    for slug in ("bert", "gpt2"):
+        assert len(read_section(params, f"models.{slug}", ModelEntry).revision or "") == 40
+
+
+@pytest.mark.parametrize("suffix", READ)
+@pytest.mark.parametrize("name", SENTEVAL.values())
+def test_the_specs_of_their_set_up(name: str, suffix: str) -> None:
+    spec = load_spec(TOP / "data/specs" / f"{name}{suffix}.yaml")
+    assert (spec.feature, spec.readout, spec.columns.text) == (name, READ[suffix], "sentence")
+    other = load_spec(TOP / "data/specs" / f"{name}{'_last' if suffix == '_cls' else '_cls'}.yaml")
+    assert (spec.family, spec.source, spec.where, spec.cap) == (other.family, other.source, other.where, other.cap)
+    shipped = TOP / "data/specs" / f"{name}.yaml"
+    if shipped.is_file():  # the same rows as in the spec for all models, and more of them
+        assert (spec.family, spec.source) == (load_spec(shipped).family, load_spec(shipped).source)
+        assert spec.cap is not None
+        assert spec.cap.examples == 10_000
