@@ -242,9 +242,10 @@ def _check_shares(path: Path, scores: pd.DataFrame, highest: int) -> None:
     bad = ((scores < 0) | (scores > highest)).to_numpy()
     if bad.any():
         row, column = (int(place[0]) for place in bad.nonzero())
+        given = scores.to_numpy()[row, column]
         raise PipelineError(
-            f"{path}: row {row + 1}, {scores.columns[column]}: {scores.iloc[row, column]:g} is no accuracy; expected "
-            f"per cent, from 0 to {highest}, or shares from 0 to 1"
+            f"{path}: row {row + 1}, {scores.columns[column]}: {given:g} is no accuracy; expected per cent, from 0 to "
+            f"{highest}, or shares from 0 to 1"
         )
 
 

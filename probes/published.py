@@ -83,7 +83,8 @@ def spearman(left: Floats, right: Floats) -> Floats:
     """
     a, b = (rankdata(side, axis=1) - (side.shape[1] + 1) / 2 for side in (left, right))
     norm = np.sqrt((a**2).sum(1) * (b**2).sum(1))
-    return np.divide((a * b).sum(1), norm, out=np.full(len(a), np.nan), where=norm > 0)
+    rho: Floats = np.divide((a * b).sum(1), norm, out=np.full(len(a), np.nan), where=norm > 0)
+    return rho
 
 
 def share_of_top(scores: Floats, k: int) -> Floats:
