@@ -2,6 +2,8 @@
 
 import json
 import os
+import re
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -14,12 +16,14 @@ import pytest
 import yaml
 from scipy.stats import spearmanr
 
+from data.columns import Template
 from data.spec import load_spec
 from pipeline.checkpoint import ModelEntry
 from pipeline.errors import PipelineError
 from pipeline.params import load_params, read_section
 from pipeline.published import SENTEVAL, find_datasets, main, read_map
 from probes.errors import ProbeError
+from probes.published import COLUMNS
 
 TOP = Path(__file__).parents[2]
 REFERENCE = TOP.parent / "shared" / "reference"
@@ -266,3 +270,27 @@ def test_the_specs_of_their_set_up(name: str, suffix: str) -> None:
         assert (spec.family, spec.source) == (load_spec(shipped).family, load_spec(shipped).source)
         assert spec.cap is not None
         assert spec.cap.examples == 10_000
+
+
+DOCS = (TOP / "docs/published.md").read_text(encoding="utf-8")
+
+
+def test_the_commands_in_the_docs_name_every_cell() -> None:
+    (tasks,) = re.findall(r"for task in (.*?); do", DOCS, re.DOTALL)
+    named = {f"senteval_{task}{suffix}" for task in tasks.replace("\\", " ").split() for suffix in READ}
+    assert named == set(load_params(PARAMS)["datasets"])
+    assert "probe@bert-senteval_${task}_cls probe@gpt2-senteval_${task}_last" in DOCS
+
+
+def test_the_spec_in_the_docs_reads_the_pad() -> None:
+    (text,) = re.findall(r"```yaml\n(.*?)```", DOCS, re.DOTALL)
+    shutil.copytree(TOP / "data/specs", "data/specs")
+    path = Path("data/specs/senteval_past_present_pad.yaml")
+    path.write_text(text, encoding="utf-8")
+    spec = load_spec(path)
+    assert (spec.readout, spec.columns.text) == ("last", Template("{sentence}!"))
+
+
+def test_every_column_of_the_comparison_is_in_the_docs() -> None:
+    table = DOCS.split("## What is printed")[1].split("##")[0]
+    assert set(COLUMNS) - {"task", "n_heads"} == set(re.findall(r"`(\w+)`", table)) & set(COLUMNS)
