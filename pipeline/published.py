@@ -66,7 +66,7 @@ def read_map(path: Path) -> pd.DataFrame:
         PipelineError: If the file is missing, empty or no CSV, a column is missing, or a value is no such number.
     """
     try:
-        table = pd.read_csv(path, encoding="utf-8", dtype=str, keep_default_na=False)
+        table = pd.read_csv(path, encoding="utf-8-sig", dtype=str, keep_default_na=False)
     except FileNotFoundError:
         raise PipelineError(f"{path}: no such file; give the CSV file of a published map") from None
     except (OSError, ValueError) as error:  # an empty file is a ValueError, too
@@ -217,6 +217,8 @@ def _read_heads(path: Path) -> pd.Series:
 
 
 def _check_columns(path: Path, table: pd.DataFrame) -> None:
+    if not isinstance(table.index, pd.RangeIndex):  # pandas then takes the first fields for names of rows
+        raise PipelineError(f"{path}: rows have more fields than the header; remove commas at their ends")
     missing = [key for key in KEY if key not in table]
     if missing:
         raise PipelineError(f"{path}: no column {', '.join(missing)}; has {_listed(table)}")
@@ -230,7 +232,7 @@ def _numbers(path: Path, table: pd.DataFrame, column: str) -> pd.Series:
     numbers = pd.to_numeric(table[column], errors="coerce").astype("float64")
     bad = ~(numbers.abs() < float("inf"))
     if column in KEY:
-        bad |= (numbers < 0) | (numbers % 1 != 0)
+        bad |= (numbers < 0) | (numbers % 1 != 0) | (numbers > 1e6)
     if bad.any():
         row = int(bad.to_numpy().argmax())
         wanted = "a whole number from 0" if column in KEY else "an accuracy"

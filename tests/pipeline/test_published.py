@@ -166,6 +166,17 @@ def test_files_that_are_no_csv_are_refused(content: bytes) -> None:
         read_map(Path(MAP))
 
 
+def test_a_byte_order_mark_is_no_part_of_a_name() -> None:
+    Path(MAP).write_bytes(b"\xef\xbb\xbf" + Path(MAP).read_bytes())
+    assert list(read_map(Path(MAP))) == ["layer", "head", *TASKS]
+
+
+def test_rows_longer_than_the_header_are_refused() -> None:
+    Path(MAP).write_text("layer,head,Tense\n0,0,50,\n0,1,60,\n", encoding="utf-8")
+    with pytest.raises(PipelineError, match=r"^map.csv: rows have more fields than the header; remove commas"):
+        read_map(Path(MAP))
+
+
 def test_other_heads_are_named() -> None:
     planted_map(n_layers=5).to_csv(MAP, index=False)
     with pytest.raises(ProbeError, match=r"only in the published map: L4H0, L4H1, L4H2, L4H3, L4H4, L4H5; compare"):
