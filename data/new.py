@@ -33,7 +33,7 @@ feature: $name  # what the label says about the text; another dataset of the sam
 family: semantic  # guess; one of structural, syntactic, semantic, factual, truth, expression
 licence: "fill in: of the texts and labels"
 citation: "fill in: text or a BibTeX entry"
-readout: $readout  # the token that is probed: last, span, or mean for all tokens of the text
+readout: $readout  # the token that is probed: last, first, span, or mean for all of the text
 too_long: error  # or drop, for texts longer than the model's context
 source:
 $source

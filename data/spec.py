@@ -13,7 +13,7 @@ from data.places import GeneratorSource, Source, read_place
 from data.yamlfile import read_yaml
 
 FAMILIES = ("structural", "syntactic", "semantic", "factual", "truth", "expression")
-READOUTS = ("last", "span", "mean")
+READOUTS = ("last", "first", "span", "mean")
 REQUIRED = ("description", "feature", "family", "licence", "citation", "readout", "too_long", "source")
 SHAPE = ("where", "remove", "melt")  # what a generator has no need of
 OPTIONAL = ("artefacts", "columns", "labels", "duplicates", "contradictions", "cap", *SHAPE)

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from pipeline.errors import PipelineError
 
 T = TypeVar("T")
-READOUTS = ("last", "span", "mean")
+READOUTS = ("last", "first", "span", "mean")
 CHUNK = 1024  # texts tokenized in one call: a tokenizer's answer takes 100 times the memory of its ids
 HALF_CHARACTER = re.compile("[\ud800-\udfff]")  # half of a surrogate pair, which no Unicode text holds
 
@@ -72,7 +72,8 @@ def tokenize(
         texts: What the model reads.
         spans: Characters (start, end) of each text, half-open.
         readout: `span` and `last` read the last token that touches the span (for `last` the span is the whole text);
-            `mean` reads every token of the text itself, special tokens left out.
+            `mean` reads every token of the text itself, special tokens left out; `first` reads the first token of all,
+            the opening special token such as [CLS] where the tokenizer sets one.
 
     Raises:
         PipelineError: If the tokenizer gives no offsets, the readout is unknown, a span does not lie in its text or no
@@ -114,6 +115,8 @@ def find_tokens(
         for row in rows.tolist():
             touched[row] = tokens_touching(offsets, *spans[row]) or (-1, -1)
     first, last = touched.T.copy()
+    if readout == "first":  # a text that the tokenizer drops is still refused: its opening token would say nothing
+        last = np.minimum(last, 0)
     return TokenizedTexts(*_joined(pieces), text, first if readout == "mean" else last, last)
 
 

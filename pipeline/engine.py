@@ -42,7 +42,7 @@ class Cell:
         dataset: Slug.
         checkpoint: The model's files.
         config: The model's configuration.
-        readout: `last`, `span` or `mean`.
+        readout: `last`, `first`, `span` or `mean`.
         example_ids: Name of each example that fits the model's context.
         tokens: Their texts, and what is read of them.
         dropped: Examples that do not fit.

@@ -102,7 +102,7 @@ def test_spans_refused(toy: pd.DataFrame, write_spec: Write, start: int, end: fl
         _build(write_spec, table, columns={"text": "sentence", "label": "kind", "start": "s", "end": "e"})
 
 
-@pytest.mark.parametrize("readout", ["last", "mean"])
+@pytest.mark.parametrize("readout", ["last", "first", "mean"])
 def test_whole_texts(toy: pd.DataFrame, write_spec: Write, readout: str) -> None:
     examples = _build(write_spec, readout=readout, columns=WHOLE)
     assert _span(examples) == list(examples.texts["text"])

@@ -136,6 +136,10 @@ SHAPES: dict[str, tuple[Callable[[int], dict[str, Any]], str, str, str]] = {
         "Who 0?\nA. a\nB. b\nC. c\nD. d\nAnswer:", "A", "Who 0?"),
     "senteval_past_present": (
         lambda at: {"sentence": f"text {at}", "label": at % 2}, "text 0", "0", "text 0"),
+    "senteval_tree_depth_cls": (
+        lambda at: {"sentence": f"text {at}", "label": at % 2}, "text 0", "0", "text 0"),
+    "senteval_word_content_last": (
+        lambda at: {"sentence": f"text {at}", "label": at % 2 * 990}, "text 1", "990", "text 1"),
 }  # fmt: skip
 
 

@@ -40,6 +40,22 @@ def test_a_span_reads_its_last_token_and_mean_all_of_them(tokenizer_of: Callable
     assert mean.last.dtype == np.int64
 
 
+@pytest.mark.parametrize(("specials", "token"), [(True, "[CLS]"), (False, "the")])
+def test_first_reads_the_opening_special_token_where_there_is_one(
+    specials: bool, token: str, tokenizer_of: Callable[..., Any]
+) -> None:
+    tokenizer = tokenizer_of("wordpiece", specials=specials)
+    tokens = tokenize(tokenizer, ["a", "b"], ["the running cats", "the cat"], [(0, 16), (0, 7)], "first")
+    assert (tokens.first.tolist(), tokens.last.tolist()) == ([0, 0], [0, 0])
+    assert [tokenizer.convert_ids_to_tokens(int(tokens.ids_of(text)[0])) for text in (0, 1)] == [token, token]
+
+
+def test_first_refuses_a_text_that_the_tokenizer_drops(tokenizer_of: Callable[..., Any]) -> None:
+    tokenizer = tokenizer_of("wordpiece", specials=True)
+    with pytest.raises(PipelineError, match="1 examples have a span that no token touches, first b"):
+        tokenize(tokenizer, ["a", "b"], ["the cat", "  "], [(0, 7), (0, 2)], "first")
+
+
 def test_truncation_and_padding_that_come_with_a_tokenizer_are_not_applied(tokenizer_of: Callable[..., Any]) -> None:
     tokenizer = tokenizer_of("wordpiece", specials=True, limit=4)
     tokenizer.backend_tokenizer.enable_truncation(4)
@@ -123,8 +139,8 @@ def test_a_tokenizer_without_offsets_is_refused() -> None:
 
 
 def test_an_unknown_readout_is_refused(tokenizer_of: Callable[..., Any]) -> None:
-    with pytest.raises(PipelineError, match="readout: 'first' is not one of last, span, mean"):
-        tokenize(tokenizer_of("wordpiece", specials=True), ["e"], ["cat"], [(0, 3)], "first")
+    with pytest.raises(PipelineError, match="readout: 'middle' is not one of last, first, span, mean"):
+        tokenize(tokenizer_of("wordpiece", specials=True), ["e"], ["cat"], [(0, 3)], "middle")
 
 
 def test_rows_whose_span_no_token_touches_are_named(tokenizer_of: Callable[..., Any]) -> None:

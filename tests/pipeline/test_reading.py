@@ -84,6 +84,14 @@ def test_without_a_choice_all_examples_are_shown(
     ]
 
 
+@pytest.mark.usefixtures("project")
+def test_the_opening_token_is_told_as_the_one_read(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    examples = _ask(monkeypatch, capsys, _request(ROWS, readout="first"))["examples"]
+    assert [(row["first"], row["last"], row["tokens"][0]) for row in examples] == [(0, 0, "[CLS]")] * 3
+
+
 def test_what_the_stage_would_refuse_is_told_with_its_messages(tokenizer_of: Callable[..., Any]) -> None:
     tokenizer = tokenizer_of("wordpiece", specials=True)
     request = parse_request(_request([*ROWS, ("d", "the cat", 3, 4)]))

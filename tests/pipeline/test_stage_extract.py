@@ -95,7 +95,7 @@ def _files(folder: Path) -> dict[str, bytes]:
 
 
 @pytest.mark.usefixtures("project")
-@pytest.mark.parametrize("readout", ["span", "mean"])
+@pytest.mark.parametrize("readout", ["span", "mean", "first"])
 def test_every_row_holds_what_capture_gives_for_its_text_alone(readout: str) -> None:
     _write_card(readout=readout)
     _run()
@@ -228,7 +228,7 @@ BAD_INPUT: list[tuple[Callable[[], Any], str]] = [
     ),
     (lambda: Path(CARD).write_text("[]"), rf"^{CARD}: has no `readout` and `too_long`"),
     (lambda: Path(CARD).write_text("a: [1"), rf"^{CARD}: not readable: .*delete it and run `dvc repro`"),
-    (lambda: _write_card(readout="first"), "readout: 'first' is not one of last, span, mean"),
+    (lambda: _write_card(readout="middle"), "readout: 'middle' is not one of last, first, span, mean"),
     (lambda: _write_card(too_long="cut"), "too_long: 'cut' is not one of error, drop"),
     (
         lambda: Path("data/examples/toy/texts.parquet").unlink(),
@@ -274,12 +274,12 @@ def test_a_model_that_fails_its_check_is_refused_and_an_earlier_store_stays(monk
 @pytest.mark.slow
 @pytest.mark.usefixtures("project")
 def test_the_command_ends_with_the_message_alone() -> None:
-    _write_card(readout="first")
+    _write_card(readout="middle")
     root = Path(__file__).parents[2]
     command = [sys.executable, "-m", "pipeline.stages.extract", "tiny", "toy"]
     done = subprocess.run(command, env={"PYTHONPATH": str(root)}, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout) == (1, "")
-    assert done.stderr == "error: readout: 'first' is not one of last, span, mean\n"
+    assert done.stderr == "error: readout: 'middle' is not one of last, first, span, mean\n"
 
 
 @pytest.mark.usefixtures("project")
