@@ -2,10 +2,10 @@
 
 A token's embedding is u beside -u, where u holds 1 or -1 for each attribute of the word and for each dimension of its
 lemma, and a position's is a one-hot beside its negative: all have mean 0 and the same length, so that LayerNorm only
-scales. A planted head attends to the token a fixed number of places back and copies attributes of it, never the lemma.
-The MLPs write nothing, planted heads neither, and the other heads write to dimensions that nothing reads: no residual
-stream knows of any token but its own. The forms of a lemma share its vector, so that a head that copies lemmas learns
-nothing of attributes.
+scales. A planted head attends to the token a fixed number of places back and copies attributes of it.
+The forms of a lemma share its vector, so that a head that copies lemmas learns nothing of attributes. The MLPs write
+nothing, planted heads neither, and the other heads write their lemmas to dimensions that nothing reads: no residual
+stream knows the attributes of any token but its own.
 """
 
 from collections.abc import Mapping, Sequence
@@ -24,7 +24,7 @@ N_LAYERS, N_HEADS, D_HEAD, PLACES = 2, 8, 16, 16
 D_MODEL = N_HEADS * D_HEAD
 # Dimensions of u; those of -u follow D_MODEL // 2 later
 BITS, LEMMA, PLACE, SPARE = slice(0, 4), slice(4, 20), slice(20, 36), slice(36, 64)
-SHARP = 10.0  # scale of queries and keys: the token attended to outweighs another by more than e**50
+SHARP, BLURRED = 10.0, 1.5  # scale of queries and keys: all attention to one token, or about a third of it
 SPECIAL = ("[PAD]", "[UNK]")
 Place = tuple[int, int]  # layer, head
 
@@ -37,11 +37,13 @@ class Role:
         back: How many places before its own token it attends to, or None to attend as random weights do.
         attributes: Attributes of that token that it copies.
         lemma: Whether it copies the lemma.
+        sharp: Scale of its queries and keys.
     """
 
     back: int | None = None
     attributes: tuple[str, ...] = ()
     lemma: bool = False
+    sharp: float = SHARP
 
 
 Roles = Mapping[Place, Role]
@@ -51,10 +53,10 @@ NOISE = Role(lemma=True)
 ROLES: Roles = {
     (0, 1): Role(1, ("case",)),
     (0, 4): Role(1, ("case", "number")),  # of two families
-    (0, 6): Role(2, ("valence",)),
-    (1, 0): Role(1, ("number",)),
+    (0, 6): Role(2, ("valence",), lemma=True),
+    (1, 0): Role(1, ("number",), sharp=BLURRED),
     (1, 2): Role(2, ("valence", "tense")),  # of two families
-    (1, 3): Role(2, ("tense",)),
+    (1, 3): Role(2, ("tense",), sharp=BLURRED),
     (1, 7): Role(1, ("case",)),
     # The right place and nothing of interest there, twice; and all attributes of the wrong place
     (0, 2): Role(1, lemma=True),
@@ -120,10 +122,10 @@ def _head(role: Role, seed: int, layer: int, head: int) -> tuple[Tensor, Tensor,
     if role.back is None:
         seen = slice(LEMMA.start, PLACE.stop)  # not the attributes: attention to them would tell of them
         q[seen], k[seen] = 0.2 * torch.randn(2, seen.stop - seen.start, D_HEAD, generator=generator)
-        out[SPARE] = 0.1 * torch.randn(SPARE.stop - SPARE.start, D_HEAD, generator=generator)
+        out[SPARE] = 0.01 * torch.randn(SPARE.stop - SPARE.start, D_HEAD, generator=generator)
     else:
-        q[PLACE] = SHARP * torch.eye(PLACES)
-        k[PLACE] = SHARP * torch.eye(PLACES).roll(role.back, 1)
+        q[PLACE] = role.sharp * torch.eye(PLACES)
+        k[PLACE] = role.sharp * torch.eye(PLACES).roll(role.back, 1)
     for attribute in role.attributes:
         v[ATTRIBUTES.index(attribute)] = torch.randn(D_HEAD, generator=generator)
     if role.lemma:

@@ -12,7 +12,7 @@ import pandas as pd
 
 from tests.planted.vocabulary import ATTRIBUTES, WORDS, Word, spell
 
-N_GROUPS, SHORTEST, LONGEST = 150, 8, 12
+N_GROUPS, SHORTEST, LONGEST = 125, 8, 12
 FARTHER = 4  # places back from which the other word comes: no head attends there
 
 SPEC = """
