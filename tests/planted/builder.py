@@ -2,10 +2,10 @@
 
 A token's embedding is u beside -u, where u holds 1 or -1 for each attribute of the word and for each dimension of its
 lemma, and a position's is a one-hot beside its negative: all have mean 0 and the same length, so that LayerNorm only
-scales. A planted head attends to the token a fixed number of places back and copies attributes of it.
-The forms of a lemma share its vector, so that a head that copies lemmas learns nothing of attributes. The MLPs write
-nothing, planted heads neither, and the other heads write their lemmas to dimensions that nothing reads: no residual
-stream knows the attributes of any token but its own.
+scales. A planted head attends to the token a fixed number of places back and copies attributes of it. The forms of a
+lemma share its vector, so that a head that copies lemmas learns nothing of attributes. The MLPs write nothing, planted
+heads neither, and the other heads write of lemmas, faintly and to dimensions that nothing reads: no residual stream
+knows the attributes of any token but its own.
 """
 
 from collections.abc import Mapping, Sequence
@@ -122,7 +122,7 @@ def _head(role: Role, seed: int, layer: int, head: int) -> tuple[Tensor, Tensor,
     if role.back is None:
         seen = slice(LEMMA.start, PLACE.stop)  # not the attributes: attention to them would tell of them
         q[seen], k[seen] = 0.2 * torch.randn(2, seen.stop - seen.start, D_HEAD, generator=generator)
-        out[SPARE] = 0.01 * torch.randn(SPARE.stop - SPARE.start, D_HEAD, generator=generator)
+        out[SPARE] = 0.001 * torch.randn(SPARE.stop - SPARE.start, D_HEAD, generator=generator)
     else:
         q[PLACE] = role.sharp * torch.eye(PLACES)
         k[PLACE] = role.sharp * torch.eye(PLACES).roll(role.back, 1)

@@ -8,9 +8,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from probes.taxonomy import SELECTIVE
 from tests.planted.builder import N_HEADS, N_LAYERS, ROLES, Role, Roles
 from tests.planted.project import found, planted, run, start
-from tests.planted.texts import FEATURES, Feature
+from tests.planted.texts import FEATURES, KIND, Feature
 
 CELL, HEADS = Path("results/probes/planted"), Path("results/taxonomy/planted/heads.csv")
 ASSIGNMENTS = Path("results/taxonomy/planted/assignments.csv")
@@ -77,6 +78,18 @@ def test_another_dataset_of_one_family_leaves_the_other_families_to_the_byte(cop
     assert 0 < aside.sum() < len(heads)
     pd.testing.assert_frame_equal(heads.loc[aside, NAMED], before.loc[aside, NAMED], check_exact=True)
     assert heads["label"].ne(before["label"]).any()
+
+
+@pytest.mark.usefixtures("empty")
+def test_what_the_word_itself_tells_or_is_learnt_by_heart_is_decodable_and_not_selective() -> None:
+    start(0, ROLES | {(0, 0): Role(0, ("valence",))})
+    rows = run(0, {"valence_here": Feature("semantic", "valence", 0), "kind_before": Feature("syntactic", KIND, 1)})
+    assert rows[["name", "feature", "rung"]].astype(str).values.tolist() == [
+        ["L0H0", "valence_here", "1"],
+        ["L0H2", "kind_before", "1"],
+    ]
+    lows = rows[[f"{margin}_low" for margin in SELECTIVE]].astype(float).to_numpy()
+    assert [list(np.array(SELECTIVE)[low <= 0]) for low in lows] == [["margin_embedding"], ["selectivity"]]
 
 
 def _lines(path: Path, family: str) -> list[bytes]:

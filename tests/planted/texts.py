@@ -10,9 +10,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from tests.planted.vocabulary import ATTRIBUTES, WORDS, Word, spell
+from tests.planted.vocabulary import ATTRIBUTES, LEMMAS, WORDS, Word, spell
 
 N_GROUPS, SHORTEST, LONGEST = 125, 8, 12
+KIND = "kind"  # no attribute: which lemmas are of which kind is told by nothing but the lemma
 FARTHER = 4  # places back from which the other word comes: no head attends there
 
 SPEC = """
@@ -34,7 +35,7 @@ class Feature:
 
     Attributes:
         family: One of the six.
-        attribute: Which attribute of the word that decides is the label.
+        attribute: Which attribute of the word that decides is the label, or `KIND`.
         back: How many places before the last that word stands.
     """
 
@@ -66,21 +67,29 @@ def make_rows(feature: str, asked: Feature, seed: int) -> pd.DataFrame:
     for pair in range(N_GROUPS):
         for words in _pair(asked, rng):
             decides = words[-1 - asked.back]
-            label = ("off", "on")[decides[1 + ATTRIBUTES.index(asked.attribute)]]
-            rows.append((" ".join(map(spell, words)), label, f"pair{pair}", spell(decides)))
+            label = ("off", "on")[_value(decides, asked.attribute)]
+            key = LEMMAS[decides[0]] if asked.attribute == KIND else spell(decides)
+            rows.append((" ".join(map(spell, words)), label, f"pair{pair}", key))
     return pd.DataFrame(rows, columns=["text", "label", "pair", "decides"])
 
 
 def _pair(asked: Feature, rng: np.random.Generator) -> tuple[list[Word], list[Word]]:
     words = [WORDS[number] for number in rng.integers(len(WORDS), size=rng.integers(SHORTEST, LONGEST + 1))]
     near, far = -1 - asked.back, -1 - int(rng.integers(FARTHER, len(words)))
-    words[far] = _other(words[far], asked.attribute, words[near])
+    if _value(words[far], asked.attribute) == _value(words[near], asked.attribute):
+        words[far] = _other(words[far], asked.attribute)
     swapped = list(words)
     swapped[near], swapped[far] = words[far], words[near]
     return words, swapped
 
 
-def _other(word: Word, attribute: str, than: Word) -> Word:
-    """Return the word with the attribute that `than` has not."""
+def _value(word: Word, attribute: str) -> int:
+    return word[0] % 2 if attribute == KIND else word[1 + ATTRIBUTES.index(attribute)]
+
+
+def _other(word: Word, attribute: str) -> Word:
+    """Return the same word but for the attribute; of another kind is the lemma beside its own."""
+    if attribute == KIND:
+        return (word[0] ^ 1, *word[1:])
     at = 1 + ATTRIBUTES.index(attribute)
-    return (*word[:at], 1 - than[at], *word[at + 1 :])
+    return (*word[:at], 1 - word[at], *word[at + 1 :])
