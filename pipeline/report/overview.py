@@ -16,7 +16,7 @@ PHASES = {
 
 
 def sentence(model: ModelResults, n_features: int, alpha: float | None) -> str:
-    """Return the result of a model in two sentences: heads that decode, and among them those that are selective.
+    """Return the result of a model in short: heads that decode, those of them that are selective, and their labels.
 
     Args:
         model: Results of the model.
@@ -28,8 +28,8 @@ def sentence(model: ModelResults, n_features: int, alpha: float | None) -> str:
     level = "" if alpha is None else f" (family-wise p < {alpha:g})"
     start = f"In {decodable:,} of {len(model.heads):,} heads, a linear probe reads {features} better than chance{level}"
     kinds = _kinds(Counter(model.heads["label"]))
-    first = f"{start}: {_joined(kinds)}." if kinds else f"{start}."
-    return f"{first} {_selective(model)}"
+    last = f" Labelled are {_joined(kinds)}." if kinds else ""
+    return f"{start}. {_selective(model)}{last}"
 
 
 def _selective(model: ModelResults) -> str:

@@ -87,6 +87,7 @@ def _read_model(probes: Path, taxonomy: Path, datasets: Sequence[str]) -> ModelR
         summaries={cell.name: _read_json(cell / "summary.json", results.SUMMARY_KEYS) for cell in cells},
         heads=_read_csv(taxonomy / "heads.csv", results.HEAD_COLUMNS),
         assignments=_read_csv(taxonomy / "assignments.csv", results.ASSIGNMENT_COLUMNS),
+        phases=_read_csv(taxonomy / "phases.csv", results.PHASE_COLUMNS),
         taxonomy=_read_json(taxonomy / "taxonomy.json", results.TAXONOMY_KEYS),
     )
 

@@ -259,8 +259,9 @@ def test_the_sentence_counts_each_kind_once() -> None:
     model = ModelResults("m", pd.DataFrame(), {}, heads, assignments, {})
     assert sentence(model, 6, 0.05) == (
         "In 4 of 5 heads, a linear probe reads at least one of 6 features better than chance (family-wise p < 0.05): "
-        "3 specialised (2 syntactic, 1 truth) and 1 polyfunctional. 1 head is selective for a feature: it also "
-        "beats the control task, a bag of words, the static embedding, the untrained model and a random projection."
+        "1 head is selective for a feature: it also beats the control task, a bag of words, the static embedding, the "
+        "untrained model and a random projection. Labelled are 3 specialised (2 syntactic, 1 truth) and 1 "
+        "polyfunctional."
     )
 
 

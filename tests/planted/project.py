@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 import yaml
 
-from pipeline.stages import examples, extract, probe, taxonomy
+from pipeline.stages import examples, extract, probe, taxonomy, transfer
 from tests.planted.builder import IN_ORDER, ROLES, Order, Place, Roles, save_model
 from tests.planted.texts import FEATURES, Feature, write_dataset
 
@@ -18,7 +18,7 @@ Finding = tuple[Place, str]  # head, feature
 # Of the project's own params, what is smaller here; all else is as shipped.
 SMALL: dict[str, dict[str, Any]] = {
     "extract": {"device": "cpu", "batch_tokens": 4096},
-    "probe": {"c_grid": [0.01, 0.1, 1.0], "controls": 2, "permutations": 199, "bootstrap": 199, "device": "cpu"},
+    "probe": {"c_grid": [0.01, 0.1, 1.0], "controls": 2, "permutations": 199, "bootstrap": 199, "replicates": 20, "device": "cpu"},
 }
 
 
@@ -38,6 +38,7 @@ def run(seed: int, features: Mapping[str, Feature] = FEATURES, known: Iterable[s
             examples.main([feature])
             extract.main(["planted", feature])
             probe.main(["planted", feature])
+    transfer.main(["planted"])
     taxonomy.main(["planted"])
     return pd.read_csv("results/taxonomy/planted/assignments.csv", keep_default_na=False)
 
