@@ -221,7 +221,8 @@ def _correlations(values: Floats) -> Floats:
     length = np.linalg.norm(centred, axis=1, keepdims=True)
     # not a BLAS product: it may differ in the last bit between a pair and its mirror image
     unit = np.where(length > FLAT, centred / np.maximum(length, FLAT), 0.0)
-    alike = np.clip(np.einsum("if,jf->ij", unit, unit), -1.0, 1.0)
+    products: Floats = np.einsum("if,jf->ij", unit, unit)
+    alike = np.clip(products, -1.0, 1.0)
     alike = np.tril(alike) + np.tril(alike, -1).T
     np.fill_diagonal(alike, 1.0)
     return alike

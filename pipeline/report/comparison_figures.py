@@ -116,12 +116,12 @@ def _caption(axes: Axes, family: str, note: str) -> None:
     axes.annotate(note, (0, 1), (0, 5), xycoords="axes fraction", textcoords="offset points", fontsize=7.5)
 
 
-def _draw_best(axes: Axes, rows: pd.DataFrame, places: npt.NDArray[np.float64], number: int, model: str) -> None:
+def _draw_best(axes: Axes, rows: pd.DataFrame, places: npt.NDArray[Any], number: int, model: str) -> None:
     look = {**_look(number), "linewidth": 0, "elinewidth": 1.2}
     axes.errorbar(rows["share"], places, xerr=_reach(rows, "share"), **look, label=model)
 
 
-def _write_names(axes: Axes, rows: pd.DataFrame, places: npt.NDArray[np.float64], column: float, number: int) -> None:
+def _write_names(axes: Axes, rows: pd.DataFrame, places: npt.NDArray[Any], column: float, number: int) -> None:
     """Write the best heads in a column beside the points, in bold those that hold the feature."""
     for place, name, rung in zip(places, rows["name"], rows["rung"], strict=True):
         if isinstance(name, str):

@@ -148,7 +148,7 @@ def _draw_shares(axes: Axes, places: pd.Series, rows: pd.DataFrame, number: int,
 
 def _draw_holding(axes: Axes, places: pd.Series, rows: pd.DataFrame, number: int) -> None:
     reach = [rows["holding"] - rows["holding_low"], rows["holding_high"] - rows["holding"]]
-    style = {"color": HUES[number % len(HUES)], "marker": MARKS[number % len(MARKS)], "markersize": 3.5}
+    style: dict[str, Any] = {"color": HUES[number % len(HUES)], "marker": MARKS[number % len(MARKS)], "markersize": 3.5}
     # rounding may leave an end on the wrong side
     axes.errorbar(places, rows["holding"], np.maximum(reach, 0), linewidth=0, elinewidth=1.2, **style)
 
