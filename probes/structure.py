@@ -3,7 +3,8 @@
 Two heads are alike when they are good and bad at the same features, however good they are on the whole. So each feature
 is first centred over heads (what every head reads is no likeness), and then heads are correlated. Features are not
 scaled: a share of what the largest class leaves means the same for every feature, and scaling would blow up features
-that no head holds into noise as large as the signal.
+that no head holds into noise as large as the signal. How good a head is at everything does not vanish wholly:
+correlation takes out what is added to all features, but a head twice as good gains most where there is most to gain.
 
 The tree is average linkage on 1 - similarity. Ward, centroid and median linkage need Euclidean distances, which these
 are not; single linkage chains; complete linkage follows the one pair farthest apart, which is the noise of one pair of
