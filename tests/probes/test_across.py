@@ -5,9 +5,11 @@ import pandas as pd
 import pytest
 from scipy.stats import spearmanr
 
+from probes import structure_columns
 from probes.across import compare_models
 from probes.errors import ProbeError
-from probes.profiles import BANDS, layer_band
+from probes.profiles import BANDS, family_shares, layer_band
+from probes.structure import cluster_heads, nearest_heads, profiles
 
 FAMILY = {"a": "truth", "b": "truth", "c": "syntactic", "d": "syntactic"}
 
@@ -121,6 +123,24 @@ def test_the_order_of_rows_does_not_matter():
     other = compare_models({model: rows.sample(frac=1, random_state=0) for model, rows in models.items()})
     for key in ("bands", "agreement", "features", "profiles"):
         assert getattr(got, key).equals(getattr(other, key))
+
+
+def test_every_column_is_documented():
+    models = {"a": scores(7, seed=1), "b": scores(4, seed=2)}
+    got, table = compare_models(models), profiles(models["a"])
+    tree = cluster_heads(table)
+    for columns, rows in (
+        (structure_columns.BANDS, got.bands),
+        (structure_columns.AGREEMENT, got.agreement),
+        (structure_columns.BEST, got.features),
+        (structure_columns.LAYERS, got.profiles.drop(columns="model")),
+        (structure_columns.FAMILY_SHARES, family_shares(models["a"])),
+        (structure_columns.NEAREST, nearest_heads(table, 2)),
+        (structure_columns.CLUSTERS, tree.clusters),
+        (structure_columns.SILHOUETTES, tree.silhouettes),
+        (structure_columns.LINKAGE, tree.linkage),
+    ):
+        assert list(columns) == list(rows)
 
 
 def test_what_cannot_be_compared_is_refused():
