@@ -22,7 +22,7 @@ from probes.evidence import Bootstrap
 from probes.intervals import cluster_bootstrap
 from probes.jointly import JointProbes, fit_jointly
 from probes.logistic import class_log_proba
-from probes.screen import screen
+from probes.screen import Splits, advance, screen
 
 Bools = NDArray[np.bool_]
 Ints = NDArray[np.int64]
@@ -168,34 +168,38 @@ def _sizes(cell: Cell, plan: SetPlan) -> list[int]:
 def _greedy(
     stacks: list[Tensor], cell: Cell, labels: Tensor, folds: Tensor, sizes: list[int], plan: SetPlan
 ) -> tuple[Bools, pd.DataFrame]:
-    """Return whether the greedy set of each size was right, (n_sizes, n_examples), and what was chosen.
+    """Return whether the best head and the set of each size were right, (1 + n_sizes, n_examples), and what was chosen.
 
     Examples lie in the order of their folds.
     """
-    n_folds = int(folds.max()) + 1
-    bounds = [0, *torch.bincount(folds).cumsum(0).tolist()]
-    members = _training_folds(n_folds).to(folds.device)
+    splits = _splits(labels, folds, cell.n_classes)
+    n_folds = len(splits.members)
     loss = torch.cat([probes.chooser_loss for probes in cell.probes])
     strength = torch.cat([probes.strength for probes in cell.probes]).to(folds.device)
     sets = loss.argmin(0).to(folds.device)[:, None]  # (n_folds, size)
     grid = torch.tensor(plan.strengths, dtype=torch.float64, device=folds.device).expand(n_folds, -1)
-    joint = _fit(stacks, sets, labels, folds, cell.n_classes, strength.gather(0, sets.T).T)
+    own = strength.gather(0, sets.T).T
+    joint = fit_jointly(_joined(stacks, sets.tolist()), labels, folds, cell.n_classes, own)
     steps, right = [joint], {1: _right(joint, labels, folds)}
     while sets.shape[1] < sizes[-1]:
-        gains = [screen(x, labels, cell.n_classes, bounds, members, joint) for x in stacks]
-        sets = torch.cat([sets, _next(torch.cat(gains, 1), sets)], 1)
-        # On the way to a size that is reported the penalty stays: choosing it there, too, changes little.
-        strengths = grid if sets.shape[1] in sizes else steps[-1].strength[:, None]
-        joint = _fit(stacks, sets, labels, folds, cell.n_classes, strengths)
+        losses = torch.cat([screen(x, splits, joint) for x in stacks], 1)
+        new = _next(losses, sets)
+        sets = torch.cat([sets, new], 1)
+        if sets.shape[1] in sizes:
+            joint = fit_jointly(_joined(stacks, sets.tolist()), labels, folds, cell.n_classes, grid)
+            right[sets.shape[1]] = _right(joint, labels, folds)
+        else:
+            joint = advance(_joined(stacks, new.tolist()), splits, joint)
         steps.append(joint)
-        right[sets.shape[1]] = _right(joint, labels, folds)
-    return np.stack([right[size] for size in sizes]), _chosen_table(sets.cpu().numpy(), steps, cell.places)
+    return np.stack([right[size] for size in (1, *sizes)]), _chosen_table(sets.cpu().numpy(), steps, cell.places)
 
 
-def _training_folds(n_folds: int) -> Tensor:
-    """Return whether the probe of test fold k trains on a fold: on all but k and k + 1, (n_folds, n_folds) bool."""
-    number = torch.arange(n_folds)
-    return (number[:, None] != number) & ((number[:, None] + 1) % n_folds != number)
+def _splits(labels: Tensor, folds: Tensor, n_classes: int) -> Splits:
+    """Return labels and folds for the screen: test fold k trains on all folds but k and k + 1."""
+    bounds = (0, *torch.bincount(folds).cumsum(0).tolist())
+    number = torch.arange(len(bounds) - 1, device=folds.device)
+    members = (number[:, None] != number) & ((number[:, None] + 1) % len(number) != number)
+    return Splits(labels, n_classes, bounds, members)
 
 
 def _next(loss: Tensor, sets: Tensor) -> Tensor:
@@ -203,13 +207,11 @@ def _next(loss: Tensor, sets: Tensor) -> Tensor:
     return loss.scatter(1, sets, torch.inf).argmin(1, keepdim=True)
 
 
-def _fit(
-    stacks: list[Tensor], sets: Tensor, labels: Tensor, folds: Tensor, n_classes: int, strengths: Tensor
-) -> JointProbes:
-    sides = [_side_by_side(stacks, heads) for heads in sets.tolist()]
-    widest = max(side.shape[1] for side in sides)  # a column of zeros has no weight
-    x = torch.stack([torch.nn.functional.pad(side, (0, widest - side.shape[1])) for side in sides])
-    return fit_jointly(x, labels, folds, n_classes, strengths)
+def _joined(stacks: Sequence[Tensor], sets: Sequence[Sequence[int]]) -> Tensor:
+    """Return the outputs of the heads of each set side by side, (n_sets, n_examples, widest)."""
+    sides = [_side_by_side(stacks, heads) for heads in sets]
+    widest = max(side.shape[1] for side in sides)  # a column of zeros gets no weight
+    return torch.stack([torch.nn.functional.pad(side, (0, widest - side.shape[1])) for side in sides])
 
 
 def _side_by_side(stacks: Sequence[Tensor], heads: Sequence[int]) -> Tensor:
@@ -234,9 +236,7 @@ def _random(cell: Cell, labels: Tensor, folds: Tensor, sizes: list[int], plan: S
         if size == 1:
             log_proba = torch.cat([probes.log_proba for probes in cell.probes])[torch.from_numpy(draws[:, 0])]
         else:
-            sides = [_side_by_side(cell.stacks, draw[:size].tolist()) for draw in draws]
-            widest = max(side.shape[1] for side in sides)
-            x = torch.stack([torch.nn.functional.pad(side, (0, widest - side.shape[1])) for side in sides])
+            x = _joined(cell.stacks, draws[:, :size].tolist())
             log_proba = probe_vectors(x, labels[None], folds, cell.n_classes, strengths)[0].log_proba
         accuracies.append((log_proba.argmax(-1).cpu().numpy() == cell.labels).mean(1))
     return np.stack(accuracies)
@@ -245,7 +245,8 @@ def _random(cell: Cell, labels: Tensor, folds: Tensor, sizes: list[int], plan: S
 def _sets_table(
     sizes: list[int], right: Bools, rivals: NDArray[np.float64], groups: Ints, bootstrap: Bootstrap
 ) -> pd.DataFrame:
-    margin = right.astype(np.float64) - right[0]
+    single, right = right[0], right[1:]
+    margin = right.astype(np.float64) - single
     how = (bootstrap.n_draws, bootstrap.confidence, bootstrap.seed)
     low, high = cluster_bootstrap(right, groups, *how)
     margin_low, margin_high = cluster_bootstrap(margin, groups, *how)
@@ -262,7 +263,9 @@ def _sets_table(
         "margin_single_low": margin_low,
         "margin_single_high": margin_high,
     }
-    return pd.DataFrame({name: columns[name] for name in SET_COLUMNS})
+    table = pd.DataFrame({name: columns[name] for name in SET_COLUMNS})
+    table.loc[table["size"] == 1, ["margin_single_low", "margin_single_high"]] = 0.0  # a head less itself
+    return table
 
 
 def _chosen_table(sets: Ints, steps: list[JointProbes], places: Sequence[tuple[int, int]]) -> pd.DataFrame:
