@@ -78,7 +78,9 @@ def _fit(x: Tensor, labels: Tensor, folds: Tensor, k: int, n_classes: int, stren
     loss = torch.where(solutions.converged[0, 0, :, 0], loss, torch.inf)
     best = int(loss.argmin())
     if not bool(torch.isfinite(loss[best])):
-        raise ProbeError(f"test fold {k}: no penalty of the joint probe converged; use smaller C in probe.c_grid")
+        raise ProbeError(
+            f"test fold {k}: no penalty of the joint probe converged; use smaller penalties C for sets of heads"
+        )
     return JointProbes(logits[best], strengths[best], loss[best])
 
 

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from probes.blocks import map_blocks
-from probes.curvature import CHUNK, JITTERS
+from probes.curvature import JITTERS
 from probes.jointly import JointProbes
 from probes.problems import Rows, log_loss, residual_, scalers, standardise
 
@@ -72,6 +72,15 @@ def advance(x: Tensor, splits: Splits, joint: JointProbes) -> JointProbes:
         x: Outputs of the head of each test fold, (n_folds, n_examples, d), any floating type.
         splits: Labels and folds.
         joint: The joint probes so far.
+
+    Example:
+        >>> labels = torch.arange(60) % 2
+        >>> x = torch.randn(60, 3, generator=torch.Generator().manual_seed(0)) + 2 * labels[:, None]
+        >>> nothing = JointProbes(torch.zeros(3, 1, 60), torch.ones(3).double(), torch.zeros(3))
+        >>> splits = Splits(labels, 2, (0, 20, 40, 60), torch.eye(3).roll(2, 1) > 0)
+        >>> after = advance(x.expand(3, -1, -1), splits, nothing)
+        >>> bool(((after.logits[:, 0] > 0) == labels).double().mean() > 0.8)
+        True
     """
     slopes = _slopes(joint.logits, splits)
 
@@ -103,13 +112,15 @@ def _slopes(logits: Tensor, splits: Splits) -> tuple[Tensor, Tensor]:
 def _steps(rows: Rows, splits: Splits, slopes: tuple[Tensor, Tensor], strength: Tensor) -> Tensor:
     """Return the Newton step of each head on its own, to be subtracted, (n_heads, n_folds, d + 1, n_logits)."""
     slope, weight = slopes
-    heads, _, width = rows.x.shape
-    curvature = rows.x.new_zeros(heads, len(weight) * width, width)
-    for here, share in zip(torch.split(rows.x, CHUNK, 1), torch.split(weight, CHUNK, 1), strict=True):
-        curvature.baddbmm_((here.mT[:, None] * share[:, None]).flatten(1, 2), here)
-    gradient = (slope.flatten(0, 1) @ rows.x).view(heads, *slope.shape[:2], width)
+    width = rows.x.shape[2]
+    curvature = rows.x.new_zeros(len(weight), len(rows.x), width, width)
+    for k, trains in enumerate(splits.members):
+        for where in (rows.block(number) for number in trains.nonzero()[:, 0].tolist()):
+            here = rows.x[:, where]
+            curvature[k].baddbmm_((here * weight[k, where, None]).mT, here)
+    gradient = (slope.flatten(0, 1) @ rows.x).view(len(rows.x), *slope.shape[:2], width)
     shrink = scalers(rows, splits.members).scale.square() / strength[:, None]
-    return _solve(curvature.view(heads, -1, width, width), torch.nn.functional.pad(shrink, (0, 1)), gradient.mT)
+    return _solve(curvature.transpose(0, 1), torch.nn.functional.pad(shrink, (0, 1)), gradient.mT)
 
 
 def _solve(curvature: Tensor, shrink: Tensor, gradient: Tensor) -> Tensor:

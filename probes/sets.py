@@ -1,10 +1,9 @@
 """How many heads together hold a feature: greedy sets of heads with joint probes, against random sets.
 
 For every test fold k heads are chosen one after the other, each the one that most lowers the log-loss on fold k + 1 of
-a probe trained on all folds but k and k + 1. Fold k takes no part, so that the accuracy on it is free of the luck of
-the choice; the heads chosen for different folds may differ. The first head is the best single one, by the exact
-log-loss of its own probe; the later ones are screened by `probes.screen`, and the joint probe of those chosen is then
-fitted for certain.
+a probe trained on all folds but k and k + 1 (`probes.greedy`). Fold k takes no part, so that the accuracy on it owes
+nothing to the luck of the choice; the heads chosen for different folds may differ. Random sets are the same for every
+fold, with the same joint probe.
 """
 
 from collections.abc import Sequence
@@ -14,17 +13,14 @@ import numpy as np
 import pandas as pd
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
-from probes.crossval import HeadProbes, probe_vectors
+from probes.crossval import probe_heads
 from probes.errors import ProbeError
 from probes.evidence import Bootstrap
+from probes.greedy import Cell, Chain, grow, joined
 from probes.intervals import cluster_bootstrap
-from probes.jointly import JointProbes, fit_jointly
-from probes.logistic import class_log_proba
-from probes.screen import Splits, advance, screen
 
-Bools = NDArray[np.bool_]
+Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 SET_COLUMNS = {
     "size": "heads in the set",
@@ -44,7 +40,7 @@ CHOSEN_COLUMNS = {
     "step": "1 for the first head chosen",
     "layer": "0-based",
     "head": "0-based",
-    "loss": "log-loss of the joint probe on the fold that chose, nats an example",
+    "loss": "log-loss on the fold that chose, nats; of the screened step between sizes, else of the joint probe",
     "c": "inverse penalty C of the joint probe",
 }
 
@@ -79,29 +75,6 @@ class HeadSets:
     chosen: pd.DataFrame
 
 
-@dataclass(frozen=True)
-class Cell:
-    """The heads of a cell, their own probes, and the labels.
-
-    Attributes:
-        stacks: Head outputs, (n_heads, n_examples, d) each, any floating type; heads of one stack have one width.
-        probes: The probes of the heads of each stack for the real labels, from `probes.crossval`.
-        places: Layer and head of every head, over all stacks.
-        labels: Class of each example, (n_examples,) int64 in [0, n_classes).
-        groups: Group of each example, (n_examples,) int64.
-        folds: Test fold of each example, (n_examples,) int64 in [0, n_folds).
-        n_classes: At least 2.
-    """
-
-    stacks: Sequence[Tensor]
-    probes: Sequence[HeadProbes]
-    places: Sequence[tuple[int, int]]
-    labels: Ints
-    groups: Ints
-    folds: Ints
-    n_classes: int
-
-
 def sets_of_heads(cell: Cell, plan: SetPlan, bootstrap: Bootstrap) -> HeadSets:
     """Return what greedy sets of heads know, out-of-fold, against random sets of the same sizes.
 
@@ -128,14 +101,9 @@ def sets_of_heads(cell: Cell, plan: SetPlan, bootstrap: Bootstrap) -> HeadSets:
         1
     """
     sizes = _sizes(cell, plan)
-    device = cell.stacks[0].device
-    folds = torch.from_numpy(cell.folds).to(device)
-    order = torch.argsort(folds, stable=True)
-    back = torch.argsort(order).cpu().numpy()
-    labels = torch.from_numpy(cell.labels).to(device)
-    right, chosen = _greedy([x[:, order] for x in cell.stacks], cell, labels[order], folds[order], sizes, plan)
-    rivals = _random(cell, labels, folds, sizes, plan)
-    return HeadSets(_sets_table(sizes, right[:, back], rivals, cell.groups, bootstrap), chosen)
+    chain = grow(cell, sizes, plan.strengths)
+    rivals = _random(cell, sizes, plan)
+    return HeadSets(_sets_table(sizes, chain, rivals, cell.groups, bootstrap), _chosen_table(chain, cell.places))
 
 
 def heads_needed(sets: pd.DataFrame) -> int:
@@ -145,7 +113,8 @@ def heads_needed(sets: pd.DataFrame) -> int:
         sets: Of `HeadSets`.
 
     Example:
-        >>> heads_needed(pd.DataFrame({"size": [1, 2, 4], "accuracy": [0.7, 0.89, 0.9], "accuracy_low": [0.6, 0.8, 0.85]}))
+        >>> sets = pd.DataFrame({"size": [1, 2, 4], "accuracy": [0.7, 0.89, 0.9], "accuracy_low": [0.6, 0.8, 0.85]})
+        >>> heads_needed(sets)
         2
     """
     largest = sets.loc[sets["size"].idxmax()]
@@ -165,91 +134,34 @@ def _sizes(cell: Cell, plan: SetPlan) -> list[int]:
     return sizes
 
 
-def _greedy(
-    stacks: list[Tensor], cell: Cell, labels: Tensor, folds: Tensor, sizes: list[int], plan: SetPlan
-) -> tuple[Bools, pd.DataFrame]:
-    """Return whether the best head and the set of each size were right, (1 + n_sizes, n_examples), and what was chosen.
-
-    Examples lie in the order of their folds.
-    """
-    splits = _splits(labels, folds, cell.n_classes)
-    n_folds = len(splits.members)
-    loss = torch.cat([probes.chooser_loss for probes in cell.probes])
-    strength = torch.cat([probes.strength for probes in cell.probes]).to(folds.device)
-    sets = loss.argmin(0).to(folds.device)[:, None]  # (n_folds, size)
-    grid = torch.tensor(plan.strengths, dtype=torch.float64, device=folds.device).expand(n_folds, -1)
-    own = strength.gather(0, sets.T).T
-    joint = fit_jointly(_joined(stacks, sets.tolist()), labels, folds, cell.n_classes, own)
-    steps, right = [joint], {1: _right(joint, labels, folds)}
-    while sets.shape[1] < sizes[-1]:
-        losses = torch.cat([screen(x, splits, joint) for x in stacks], 1)
-        new = _next(losses, sets)
-        sets = torch.cat([sets, new], 1)
-        if sets.shape[1] in sizes:
-            joint = fit_jointly(_joined(stacks, sets.tolist()), labels, folds, cell.n_classes, grid)
-            right[sets.shape[1]] = _right(joint, labels, folds)
-        else:
-            joint = advance(_joined(stacks, new.tolist()), splits, joint)
-        steps.append(joint)
-    return np.stack([right[size] for size in (1, *sizes)]), _chosen_table(sets.cpu().numpy(), steps, cell.places)
-
-
-def _splits(labels: Tensor, folds: Tensor, n_classes: int) -> Splits:
-    """Return labels and folds for the screen: test fold k trains on all folds but k and k + 1."""
-    bounds = (0, *torch.bincount(folds).cumsum(0).tolist())
-    number = torch.arange(len(bounds) - 1, device=folds.device)
-    members = (number[:, None] != number) & ((number[:, None] + 1) % len(number) != number)
-    return Splits(labels, n_classes, bounds, members)
-
-
-def _next(loss: Tensor, sets: Tensor) -> Tensor:
-    """Return the head with the lowest loss of those not in the set, (n_folds, 1), the first at a tie."""
-    return loss.scatter(1, sets, torch.inf).argmin(1, keepdim=True)
-
-
-def _joined(stacks: Sequence[Tensor], sets: Sequence[Sequence[int]]) -> Tensor:
-    """Return the outputs of the heads of each set side by side, (n_sets, n_examples, widest)."""
-    sides = [_side_by_side(stacks, heads) for heads in sets]
-    widest = max(side.shape[1] for side in sides)  # a column of zeros gets no weight
-    return torch.stack([torch.nn.functional.pad(side, (0, widest - side.shape[1])) for side in sides])
-
-
-def _side_by_side(stacks: Sequence[Tensor], heads: Sequence[int]) -> Tensor:
-    """Return the outputs of some heads, counted over all stacks, side by side, (n_examples, sum of widths)."""
-    where = [(stack, head) for stack, x in enumerate(stacks) for head in range(len(x))]
-    return torch.cat([stacks[stack][head].float() for stack, head in (where[number] for number in heads)], 1)
-
-
-def _right(joint: JointProbes, labels: Tensor, folds: Tensor) -> Bools:
-    """Return whether the probe of each example's test fold is right on it, (n_examples,)."""
-    own = joint.logits[folds, :, torch.arange(len(folds), device=folds.device)]
-    return (class_log_proba(own).argmax(-1) == labels).cpu().numpy()
-
-
-def _random(cell: Cell, labels: Tensor, folds: Tensor, sizes: list[int], plan: SetPlan) -> NDArray[np.float64]:
+def _random(cell: Cell, sizes: list[int], plan: SetPlan) -> Floats:
     """Return the accuracy of random sets, (n_sizes, n_random); each draw grows from size to size."""
     rng = np.random.default_rng(plan.seed)
     draws = np.stack([rng.permutation(len(cell.places)) for _ in range(plan.n_random)])
-    strengths = torch.tensor(plan.strengths, dtype=torch.float64, device=labels.device)
-    accuracies = []
-    for size in sizes:
-        if size == 1:
-            log_proba = torch.cat([probes.log_proba for probes in cell.probes])[torch.from_numpy(draws[:, 0])]
-        else:
-            x = _joined(cell.stacks, draws[:, :size].tolist())
-            log_proba = probe_vectors(x, labels[None], folds, cell.n_classes, strengths)[0].log_proba
-        accuracies.append((log_proba.argmax(-1).cpu().numpy() == cell.labels).mean(1))
+    accuracies = [_accuracy(cell, draws[:, :size], plan.strengths) for size in sizes]
     return np.stack(accuracies)
 
 
-def _sets_table(
-    sizes: list[int], right: Bools, rivals: NDArray[np.float64], groups: Ints, bootstrap: Bootstrap
-) -> pd.DataFrame:
-    single, right = right[0], right[1:]
-    margin = right.astype(np.float64) - single
+def _accuracy(cell: Cell, sets: Ints, strengths: Sequence[float]) -> Floats:
+    """Return the out-of-fold accuracy of sets of heads, (n_sets,); single heads are probed already."""
+    if sets.shape[1] == 1:
+        log_proba = torch.cat([part.log_proba for part in cell.probes])[torch.from_numpy(sets[:, 0])]
+    else:
+        device = cell.stacks[0].device
+        labels, folds = (torch.from_numpy(part).to(device) for part in (cell.labels, cell.folds))
+        grid = torch.tensor(strengths, dtype=torch.float64, device=device)
+        log_proba = probe_heads(joined(cell.stacks, sets.tolist()), labels, folds, cell.n_classes, grid).log_proba
+    accuracy: Floats = (log_proba.argmax(-1).cpu().numpy() == cell.labels).mean(1)
+    return accuracy
+
+
+def _sets_table(sizes: list[int], chain: Chain, rivals: Floats, groups: Ints, bootstrap: Bootstrap) -> pd.DataFrame:
+    right = np.stack([chain.right[size] for size in sizes])
+    margin = right.astype(np.float64) - chain.right[1]
     how = (bootstrap.n_draws, bootstrap.confidence, bootstrap.seed)
     low, high = cluster_bootstrap(right, groups, *how)
     margin_low, margin_high = cluster_bootstrap(margin, groups, *how)
+    alone = np.array(sizes) == 1  # a head less itself is 0 for certain
     columns = {
         "size": sizes,
         "accuracy": right.mean(1),
@@ -260,18 +172,21 @@ def _sets_table(
         "random_high": rivals.max(1),
         "beats": (right.mean(1)[:, None] > rivals).mean(1),
         "margin_single": margin.mean(1),
-        "margin_single_low": margin_low,
-        "margin_single_high": margin_high,
+        "margin_single_low": np.where(alone, 0.0, margin_low),
+        "margin_single_high": np.where(alone, 0.0, margin_high),
     }
-    table = pd.DataFrame({name: columns[name] for name in SET_COLUMNS})
-    table.loc[table["size"] == 1, ["margin_single_low", "margin_single_high"]] = 0.0  # a head less itself
-    return table
+    return pd.DataFrame({name: columns[name] for name in SET_COLUMNS})
 
 
-def _chosen_table(sets: Ints, steps: list[JointProbes], places: Sequence[tuple[int, int]]) -> pd.DataFrame:
-    rows = [
-        (fold, step + 1, *places[head], float(steps[step].loss[fold]), float(steps[step].strength[fold]))
-        for fold, heads in enumerate(sets)
-        for step, head in enumerate(heads)
-    ]
-    return pd.DataFrame(rows, columns=list(CHOSEN_COLUMNS))
+def _chosen_table(chain: Chain, places: Sequence[tuple[int, int]]) -> pd.DataFrame:
+    n_folds, n_steps = chain.heads.shape
+    layers, heads = np.array(places)[chain.heads.ravel()].T
+    columns = {
+        "fold": np.repeat(np.arange(n_folds), n_steps),
+        "step": np.tile(np.arange(n_steps) + 1, n_folds),
+        "layer": layers,
+        "head": heads,
+        "loss": chain.loss.ravel(),
+        "c": chain.strength.ravel(),
+    }
+    return pd.DataFrame({name: columns[name] for name in CHOSEN_COLUMNS})
