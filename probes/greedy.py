@@ -89,7 +89,8 @@ def grow(cell: Cell, sizes: Sequence[int], strengths: Sequence[float]) -> Chain:
     labels, folds = (torch.from_numpy(part)[order].to(device) for part in (cell.labels, cell.folds))
     splits = _splits(labels, folds, cell.n_classes)
     heads, grid = _best_single(cell, device)
-    steps, right = [], {}
+    steps: list[JointProbes] = []
+    right: dict[int, Bools] = {}
     for size in range(1, max(sizes) + 1):
         new = heads[:, -1:]
         if size > 1:

@@ -66,7 +66,7 @@ def fit_jointly(x: Tensor, labels: Tensor, folds: Tensor, n_classes: int, streng
 
 
 def _fit(x: Tensor, labels: Tensor, folds: Tensor, k: int, n_classes: int, strengths: Tensor) -> JointProbes:
-    chooser = folds == (k + 1) % len(folds.unique())
+    chooser = folds == (k + 1) % (int(folds.max()) + 1)
     train = (folds != k) & ~chooser
     rows = standardise(x[train][None], labels[train][None], n_classes, [0, int(train.sum())])
     solutions = solve(rows, torch.ones(1, 1, dtype=torch.bool, device=x.device), strengths)

@@ -117,8 +117,8 @@ def heads_needed(sets: pd.DataFrame) -> int:
         >>> heads_needed(sets)
         2
     """
-    largest = sets.loc[sets["size"].idxmax()]
-    return int(sets.loc[sets["accuracy"] >= largest["accuracy_low"], "size"].min())
+    sizes, accuracy, low = (sets[name].to_numpy() for name in ("size", "accuracy", "accuracy_low"))
+    return int(sizes[accuracy >= low[sizes.argmax()]].min())
 
 
 def _sizes(cell: Cell, plan: SetPlan) -> list[int]:

@@ -34,7 +34,8 @@ def cell(n_classes: int, n_heads: int = 5) -> tuple[Tensor, Splits, JointProbes]
 
 def softmax(logits: Floats) -> Floats:
     raised = np.exp(logits - logits.max(1, keepdims=True))
-    return raised / raised.sum(1, keepdims=True)
+    proba: Floats = raised / raised.sum(1, keepdims=True)
+    return proba
 
 
 def slow_loss(x: Floats, labels: NDArray[np.int64], logits: Floats, strength: float, k: int) -> float:
