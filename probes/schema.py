@@ -3,7 +3,7 @@
 import pandas as pd
 
 from probes.rungs import GENERAL, SELECTIVE
-from probes.structure_columns import LAYERS, LINKAGE, NEAREST
+from probes.structure_columns import LAYERS, LINKAGE, NEAREST, SET_COLUMNS
 
 Columns = dict[str, tuple[str, str]]
 HEAD: Columns = {
@@ -59,6 +59,7 @@ ROWS = {
     "phases": "a head that the survey names",
     "layers": "a family, stack and layer",
     "nearest": "a head and one of the heads most like it",
+    "sets": "a dataset and size of the sets of heads probed together",
     "tree": "a merge of the tree of heads, lowest first",
 }
 TABLES: dict[str, Columns] = {
@@ -130,6 +131,11 @@ TABLES: dict[str, Columns] = {
     "layers": _typed(LAYERS),
     "nearest": _typed(NEAREST),
     "tree": _typed(LINKAGE),
+    "sets": {
+        **PROBED,
+        **_typed(SET_COLUMNS),
+        "needed": ("integer", "heads it takes: the smallest size as accurate as the interval of the largest allows"),
+    },
 }
 
 
