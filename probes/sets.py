@@ -86,19 +86,22 @@ def sets_of_heads(cell: Cell, plan: SetPlan, bootstrap: Bootstrap) -> HeadSets:
     return HeadSets(_sets_table(sizes, chain, rivals, cell.groups, bootstrap), _chosen_table(chain, cell.places))
 
 
-def heads_needed(sets: pd.DataFrame) -> int:
+def heads_needed(sets: pd.DataFrame, majority: float = 0.0) -> int:
     """Return how many heads it takes: the smallest size as accurate as the interval of the largest allows.
 
     Args:
         sets: Of `HeadSets`.
+        majority: Share of the most frequent class. Where the interval of the largest set does not lie above it, the
+            heads do not hold the feature, and the answer is 0.
 
     Example:
         >>> sets = pd.DataFrame({"size": [1, 2, 4], "accuracy": [0.7, 0.89, 0.9], "accuracy_low": [0.6, 0.8, 0.85]})
-        >>> heads_needed(sets)
-        2
+        >>> heads_needed(sets), heads_needed(sets, majority=0.86)
+        (2, 0)
     """
     sizes, accuracy, low = (sets[name].to_numpy() for name in ("size", "accuracy", "accuracy_low"))
-    return int(sizes[accuracy >= low[sizes.argmax()]].min())
+    bar = low[sizes.argmax()]
+    return int(sizes[accuracy >= bar].min()) if bar > majority else 0
 
 
 def _sizes(cell: Cell, plan: SetPlan) -> list[int]:

@@ -161,3 +161,9 @@ def test_as_many_heads_are_needed_as_reach_the_interval_of_the_largest_set(
     accuracy: list[float], low: list[float], needed: int
 ) -> None:
     assert heads_needed(pd.DataFrame({"size": [1, 8], "accuracy": accuracy, "accuracy_low": low})) == needed
+
+
+def test_what_no_set_holds_takes_no_heads() -> None:
+    sets = run(*noise(1)).sets
+    assert heads_needed(sets, majority=0.5) == 0
+    assert heads_needed(run(*planted()).sets, majority=0.5) == 2
