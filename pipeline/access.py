@@ -9,8 +9,6 @@ import pandas as pd
 from pipeline.errors import PipelineError
 from pipeline.jsonfile import read_json
 
-NUMBERS = {"integer": "Int64", "number": "float64"}
-
 
 @dataclass(frozen=True)
 class Taxonomy:
@@ -73,7 +71,7 @@ def _read(path: Path, columns: dict[str, dict[str, str]]) -> pd.DataFrame:
         reason = "no such file" if isinstance(error, FileNotFoundError) else f"not readable: {error}"
         raise PipelineError(f"{path}: {reason}; make it again: `dvc repro`") from None
     if list(table) != list(columns):
-        raise PipelineError(f"{path}: columns {', '.join(table)}; its schema.json says {', '.join(columns)}")
+        raise PipelineError(f"{path}: columns {', '.join(map(str, table))}; its schema.json says {', '.join(columns)}")
     return pd.DataFrame({name: _typed(table[name], about["type"]) for name, about in columns.items()})
 
 
@@ -81,5 +79,6 @@ def _typed(column: pd.Series, kind: str) -> pd.Series:
     if kind == "string":
         return column
     if kind == "boolean":
-        return column.map({"True": True, "False": False}).astype("boolean")
-    return pd.to_numeric(column.replace("", None)).astype(NUMBERS[kind])
+        return pd.Series(column.map({"True": True, "False": False}), dtype="boolean")
+    numbers = pd.to_numeric(column.replace("", None))
+    return numbers.astype("Int64") if kind == "integer" else numbers.astype("float64")

@@ -165,11 +165,11 @@ def read_inputs(data: Path, model: str, dataset: str) -> Inputs:
     variants = pd.read_parquet(examples / "variants.parquet").set_index("example_id")["variant"]
     stored = read_index(folder)["example_id"]
     known = set(stored) | set(manifest["dropped_too_long"])
-    tables = {"labels.parquet": labels, "surface.parquet": surface, "variants.parquet": variants}
-    for name, ids in ((name, table.index) for name, table in tables.items()):
+    indices = {"labels": labels.index, "surface": surface.index, "variants": variants.index}
+    for name, ids in indices.items():
         if odd := sorted(known ^ set(ids)):
             raise PipelineError(
-                f"{folder}: {len(odd)} example ids stand in the store or in {name} alone, first "
+                f"{folder}: {len(odd)} example ids stand in the store or in {name}.parquet alone, first "
                 f"{', '.join(odd[:5])}; the store is of another version of the dataset: run `dvc repro`"
             )
     rows = labels.assign(surface=surface, variant=variants).loc[stored].reset_index()

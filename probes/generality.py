@@ -81,10 +81,10 @@ def probe_other_variants(
         (True, True)
     """
     log_proba = torch.full((len(x), len(labels), n_classes), torch.nan)
-    for number in variants[variants != NONE].unique().tolist():
+    for number in torch.unique(variants[variants != NONE]).tolist():
         others = (variants != number) & (variants != NONE)
         probes = probe_heads(x[:, others], labels[others], folds[others], n_classes, strengths)
-        for fold in folds[variants == number].unique().tolist():
+        for fold in torch.unique(folds[variants == number]).tolist():
             rows = (variants == number) & (folds == fold)
             inputs = ((x[:, rows].double() - probes.mean[:, None, fold]) / probes.scale[:, None, fold]).float()
             logits = inputs @ probes.coef[:, fold].mT + probes.intercept[:, None, fold]

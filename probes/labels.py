@@ -77,7 +77,8 @@ def _rungs(rows: pd.DataFrame, values: Mapping[str, Floats], significant: Bools,
     for name in SELECTIVE:
         selective = selective & (_low(rows, values, name) > 0 if name in values else False)
     general = selective & holds_elsewhere(rows, alpha).to_numpy()
-    return decodable.astype(np.int64) + selective + general
+    rungs: NDArray[np.int64] = decodable.astype(np.int64) + selective + general
+    return rungs
 
 
 def _low(rows: pd.DataFrame, values: Mapping[str, Floats], name: str) -> Floats:

@@ -134,7 +134,10 @@ TABLES: dict[str, Columns] = {
     "sets": {
         **PROBED,
         **_typed(SET_COLUMNS),
-        "needed": ("integer", "heads it takes: the smallest size as accurate as the interval of the largest allows"),
+        "needed": (
+            "integer",
+            "heads it takes: the smallest size within the interval of the largest; 0 where no set beats majority",
+        ),
     },
 }
 

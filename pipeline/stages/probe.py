@@ -145,7 +145,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     replicates = _replicates(cell, probed, right, deals, settings)
     sets = _sets(cell, probed, settings)
     summary = _summary(cell, table, null, probed, controls, refused, settings)
-    summary["heads_needed"] = heads_needed(sets.sets)
+    summary["heads_needed"] = heads_needed(sets.sets, summary["majority"])
     summary["general"] = {"variants": cell.variant_names, "refused": not_general or None}
     summary["replicates"] = {"deals": len(deals), "refused": not_dealt or None}
     _write(Path("results/probes") / args.model / args.dataset, cell, probed, table, summary)

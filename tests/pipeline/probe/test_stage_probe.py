@@ -105,6 +105,7 @@ def test_the_summary_says_what_was_probed_and_what_came_out(project: Any) -> Non
         **{"control": {"refused": None, "recurring": 1.0}, "unconverged": [], "unconverged_baselines": {}},
         "warnings": [],
         **{"general": {"variants": ["long", "plain"], "refused": None}, "replicates": {"deals": 1, "refused": None}},
+        "heads_needed": 1,
     }
 
 
