@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from probes.taxonomy import SELECTIVE
+from probes.rungs import SELECTIVE
 from tests.planted.builder import N_HEADS, N_LAYERS, ROLES, Role, Roles
 from tests.planted.project import found, planted, run, start
 from tests.planted.texts import FEATURES, KIND, Feature
