@@ -18,7 +18,14 @@ Finding = tuple[Place, str]  # head, feature
 # Of the project's own params, what is smaller here; all else is as shipped.
 SMALL: dict[str, dict[str, Any]] = {
     "extract": {"device": "cpu", "batch_tokens": 4096},
-    "probe": {"c_grid": [0.01, 0.1, 1.0], "controls": 2, "permutations": 199, "bootstrap": 199, "replicates": 20, "device": "cpu"},
+    "probe": {
+        "c_grid": [0.01, 0.1, 1.0],
+        "controls": 2,
+        "permutations": 199,
+        "bootstrap": 199,
+        "replicates": 20,
+        "device": "cpu",
+    },
 }
 
 
