@@ -97,8 +97,9 @@ def test_what_the_word_itself_tells_or_is_learnt_by_heart_is_decodable_and_not_s
 @pytest.mark.usefixtures("empty")
 @pytest.mark.parametrize(("attribute", "rung"), [("valence", 3), ("tense", 2)])
 def test_a_head_is_general_where_another_dataset_of_the_feature_asks_for_the_same(attribute: str, rung: int) -> None:
-    """The other dataset asks for what the head knows, too, or for what it also knows and that goes by the same name."""
-    start(0, ROLES | {(1, 2): Role(2, ("valence", "tense"), lemma=True)})
+    # Or it asks for something else that the head knows, and calls it the same. Much else has to be loud in the head: a
+    # direction taken by chance would do where little but the attributes is there.
+    start(0, ROLES | {(1, 2): Role(2, ("valence", "tense"), lemma=2.0)})
     again = Feature("semantic", attribute, 2, says="valence_earlier")
     rows = run(0, {"valence_earlier": FEATURES["valence_earlier"], "valence_later": again})
     assert set(rows.loc[rows["name"] == "L1H2", "rung"].astype(int)) == {rung}
@@ -119,9 +120,9 @@ def _planted_heads_become(change: Callable[[Role], Role]) -> Roles:
 
 ABSENT = {
     "values that are zero": _planted_heads_become(lambda role: dataclasses.replace(role, attributes=())),
-    "values of the lemma": _planted_heads_become(lambda role: dataclasses.replace(role, attributes=(), lemma=True)),
+    "values of the lemma": _planted_heads_become(lambda role: dataclasses.replace(role, attributes=(), lemma=1.0)),
     "another place": _planted_heads_become(lambda role: dataclasses.replace(role, back=3)),
-    "weights drawn anew": _planted_heads_become(lambda _: Role(lemma=True)),
+    "weights drawn anew": _planted_heads_become(lambda _: Role(lemma=1.0)),
 }
 
 
