@@ -26,6 +26,7 @@ class Taxonomy:
         layers: One row a family, stack and layer.
         nearest: The heads most like each head.
         tree: The merges of the tree of heads.
+        sets: What sets of heads know together, one row a dataset and size.
         facts: `taxonomy.json`: thresholds, rules of the rungs, counts, the mapping.
         schema: Table to {"rows", "columns": {column: {"type", "description"}}}.
     """
@@ -39,6 +40,7 @@ class Taxonomy:
     layers: pd.DataFrame
     nearest: pd.DataFrame
     tree: pd.DataFrame
+    sets: pd.DataFrame
     facts: dict[str, Any]
     schema: dict[str, Any]
 

@@ -12,8 +12,8 @@ import numpy as np
 import pandas as pd
 
 from probes.errors import ProbeError
+from probes.families import FAMILIES
 from probes.profiles import BANDS, STACK, layer_profiles, stack_depths, wilson
-from probes.taxonomy import FAMILIES
 
 FEWEST_POINTS = 3  # two points always agree or disagree wholly
 

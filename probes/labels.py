@@ -6,9 +6,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from probes.families import FAMILIES
 from probes.multiplicity import holm_over_cells
 from probes.rungs import SELECTIVE, adjust_p_values, decide_rungs, holds_elsewhere
-from probes.survey import FAMILIES
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]

@@ -11,8 +11,8 @@ most where only the interaction varies; the percentile bootstrap over heads x fe
 
 Features of a family differ far more than layers do (0 to 1 for expression), so the interval of the share is wide in
 every layer alike. To compare layers there is `shift`: each feature less its own mean over the layers of the stack, in
-which what sets features apart cancels. Its interval, a tenth to a half as wide, covers 91.9 to 99.6 % where simulated (3, 5
-and 8 features, 4 and 12 heads, 4 and 12 layers; 1000 models each).
+which what sets features apart cancels. Its interval, a tenth to a half as wide, covers 91.9 to 99.6 % where simulated
+(3, 5 and 8 features, 4 and 12 heads, 4 and 12 layers; 1000 models each).
 """
 
 from typing import Any
@@ -22,8 +22,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from probes.errors import ProbeError
+from probes.families import FAMILIES
 from probes.structure import profiles
-from probes.taxonomy import FAMILIES
 
 Floats = NDArray[np.float64]
 BANDS = ("shallow", "middle", "deep")

@@ -3,6 +3,7 @@
 import pandas as pd
 
 from probes.rungs import GENERAL, SELECTIVE
+from probes.structure_columns import LAYERS, LINKAGE, NEAREST, SET_COLUMNS
 
 Columns = dict[str, tuple[str, str]]
 HEAD: Columns = {
@@ -39,6 +40,16 @@ CHANCE: Columns = {
     "p_value": ("number", "family-wise over the heads of the dataset, max-statistic permutation null"),
     "p_adjusted": ("number", "family-wise over heads and the datasets of the family, Holm over cells"),
 }
+STRINGS = ("family", "attention", "band", "name", "nearest")
+INTEGERS = ("layer", "n_heads", "n_features", "n_holding", "rank", "left", "right", "size")
+
+
+def _typed(columns: dict[str, str]) -> Columns:
+    """Return columns with their types, which these tables' names tell."""
+    kinds = dict.fromkeys(STRINGS, "string") | dict.fromkeys(INTEGERS, "integer")
+    return {name: (kinds.get(name, "number"), text) for name, text in columns.items()}
+
+
 ROWS = {
     "heads": "a head",
     "assignments": "a head and dataset on rung 1 or higher",
@@ -48,6 +59,7 @@ ROWS = {
     "phases": "a head that the survey names",
     "layers": "a family, stack and layer",
     "nearest": "a head and one of the heads most like it",
+    "sets": "a dataset and size of the sets of heads probed together",
     "tree": "a merge of the tree of heads, lowest first",
 }
 TABLES: dict[str, Columns] = {
@@ -116,36 +128,13 @@ TABLES: dict[str, Columns] = {
         "n_selective": ("integer", "on rung 2 or higher"),
         "n_general": ("integer", "on rung 3"),
     },
-    "layers": {
-        "family": PROBED["family"],
-        "attention": ("string", "self, encoder, decoder or cross"),
-        "layer": HEAD["layer"],
-        "depth": ("number", "place of the layer in its stack, 0 first, 1 last"),
-        "band": ("string", "shallow, middle or deep"),
-        "n_heads": ("integer", "heads of the layer"),
-        "n_features": ("integer", "features of the family"),
-        "share": ("number", "mean share over heads and features"),
-        "share_low": ("number", "lower end of its interval, heads and features varying"),
-        "share_high": ("number", "upper end of that interval"),
-        "shift": ("number", "share less the mean of the stack's layers, paired by feature"),
-        "shift_low": ("number", "lower end of its interval"),
-        "shift_high": ("number", "upper end of its interval"),
-        "n_holding": ("integer", "heads that hold the family"),
-        "holding": ("number", "their share of the heads of the layer"),
-        "holding_low": ("number", "lower end of its Wilson interval"),
-        "holding_high": ("number", "upper end of its Wilson interval"),
-    },
-    "nearest": {
-        "name": HEAD["name"],
-        "nearest": ("string", "label of the other head"),
-        "rank": ("integer", "1 is the most like"),
-        "similarity": ("number", "correlation of the share profiles, features centred over heads"),
-    },
-    "tree": {
-        "left": ("integer", "row of `heads`, or number of heads + number of an earlier merge"),
-        "right": ("integer", "the same"),
-        "distance": ("number", "1 - mean similarity between the two sides"),
-        "size": ("integer", "heads below"),
+    "layers": _typed(LAYERS),
+    "nearest": _typed(NEAREST),
+    "tree": _typed(LINKAGE),
+    "sets": {
+        **PROBED,
+        **_typed(SET_COLUMNS),
+        "needed": ("integer", "heads it takes: the smallest size as accurate as the interval of the largest allows"),
     },
 }
 
@@ -172,7 +161,7 @@ def as_json() -> dict[str, object]:
 
     Example:
         >>> as_json()["nearest"]["columns"]["rank"]
-        {'type': 'integer', 'description': '1 is the most like'}
+        {'type': 'integer', 'description': '1 for the most alike'}
     """
     return {
         name: {

@@ -66,7 +66,8 @@ def refit(
 
     Example:
         >>> labels = np.arange(60) % 2
-        >>> x = torch.randn(1, 60, 2, generator=torch.Generator().manual_seed(0)) + 9 * torch.from_numpy(labels)[:, None]
+        >>> noise = torch.randn(1, 60, 2, generator=torch.Generator().manual_seed(0))
+        >>> x = noise + 9 * torch.from_numpy(labels)[:, None]
         >>> float(refit([("z", x)], labels, np.arange(60) // 20, 2, 1.0)["z"].mean())
         1.0
     """

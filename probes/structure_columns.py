@@ -81,3 +81,24 @@ BEST = {
     "share_high": "upper end of the head's own interval",
     "rung": "rung of the head on that dataset",
 }
+SET_COLUMNS = {
+    "size": "heads in the set",
+    "accuracy": "out-of-fold accuracy of the joint probe of the heads chosen greedily without the test fold",
+    "accuracy_low": "lower end of its cluster-bootstrap interval",
+    "accuracy_high": "upper end of its cluster-bootstrap interval",
+    "random_mean": "mean accuracy of random sets of the same size",
+    "random_low": "accuracy of the worst of them",
+    "random_high": "accuracy of the best of them",
+    "beats": "share of the random sets whose accuracy is lower",
+    "margin_single": "accuracy - that of the best single head, chosen likewise; paired by example",
+    "margin_single_low": "lower end of its paired cluster-bootstrap interval",
+    "margin_single_high": "upper end of its paired cluster-bootstrap interval",
+}
+CHOSEN_COLUMNS = {
+    "fold": "test fold that the choice is for",
+    "step": "1 for the first head chosen",
+    "layer": "0-based",
+    "head": "0-based",
+    "loss": "log-loss on the fold that chose, nats; of the screened step between sizes, else of the joint probe",
+    "c": "inverse penalty C of the joint probe",
+}

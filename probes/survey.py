@@ -7,9 +7,9 @@ from typing import Any
 import pandas as pd
 
 from probes.errors import ProbeError
+from probes.families import FAMILIES
 from probes.survey_checks import FILE, check_accounted, check_heads, check_keys, check_line, refuse_unknown
 
-FAMILIES = ("structural", "syntactic", "semantic", "factual", "truth", "expression")
 PARTS = ("note", "phases", "heads", "families", "features", "not_identifiable", "references")
 STATUS = ("candidate", "alike", "not identifiable")
 RUNG_COUNTS = {"n_decodable": 1, "n_selective": 2, "n_general": 3}  # column of the phase map -> rung it counts from

@@ -7,8 +7,8 @@ from typing import Any
 import pandas as pd
 
 from probes.errors import ProbeError
+from probes.families import FAMILIES as FAMILIES
 from probes.rungs import EVIDENCE, NOT_TESTED, RUNGS, adjust_p_values, decide_rungs
-from probes.survey import FAMILIES as FAMILIES
 from probes.survey import Survey
 from probes.table import head_name
 

@@ -30,8 +30,17 @@ RUNG_COUNTS = {
     3: "n_general",
 }  # rung -> column that counts the heads on it or higher
 PHASE_COLUMNS = ("phase", "group", "cell", "does", "methods", "status", "features", *RUNG_COUNTS.values())
+PROFILE_COLUMNS = (
+    *("layer", "head", "name", "attention", "dataset", "feature", "family", "rung"),
+    *("share", "share_low", "share_high"),
+)
+LAYER_COLUMNS = (
+    *("family", "attention", "layer", "depth", "share", "share_low", "share_high", "shift", "shift_low", "shift_high"),
+    *("holding", "holding_low", "holding_high"),
+)
 NUMBERS = (
     *("layer", "head", "rung", "specialisation", "stability", "accuracy", "margin", "p_value"),
+    *LAYER_COLUMNS[2:],
     *RUNG_COUNTS.values(),
 )
 CARD_KEYS = ("feature", "family", "n_examples", "n_groups", "classes", "majority", "surface", "readout", "licence")

@@ -31,9 +31,11 @@ from probes.errors import ProbeError
 from probes.evidence import Bootstrap, comparison_columns, score_columns
 from probes.findings import Findings, summarise
 from probes.generality import check_variants, general_columns, probe_other_variants
+from probes.greedy import Cell
 from probes.metrics import correctness
 from probes.null import MaxNull, max_statistic_null, refitted_accuracies
 from probes.refit import full_accuracies
+from probes.sets import HeadSets, SetPlan, heads_needed, sets_of_heads
 from probes.stability import differences, redeal, refit, replicate
 from probes.table import head_name, heads_table
 
@@ -54,6 +56,8 @@ class ProbeParams:
         confidence: Coverage of the intervals.
         replicates: Replicates of every criterion, for the stability of the labels.
         deals: Other deals of the groups to folds that the replicates are drawn from, beside the first.
+        sets: Sizes of the sets of heads that are probed together, ascending from 1.
+        random_sets: Random sets of each size, to compare with.
         codelength: Whether to measure the online codelength, too.
         seed: Of control tasks, projections, permutations, bootstrap and the order of the codelength.
         device: `auto`, `cpu`, `cuda` or `cuda:N`.
@@ -67,6 +71,8 @@ class ProbeParams:
     confidence: float
     replicates: int
     deals: int
+    sets: tuple[int, ...]
+    random_sets: int
     codelength: bool
     seed: int
     device: str
@@ -79,6 +85,10 @@ class ProbeParams:
             raise PipelineError(f"{place}: permutations, bootstrap and controls must be at least 1")
         if self.replicates < 1 or self.deals < 0:
             raise PipelineError(f"{place}: replicates must be at least 1, deals at least 0")
+        if list(self.sets) != sorted(set(self.sets)) or self.sets[0] != 1 or self.random_sets < 1:
+            raise PipelineError(
+                f"{place}: sets have to ascend from 1, got {list(self.sets)}; random_sets has to be at least 1"
+            )
         if not 0 < self.confidence < 1:
             raise PipelineError(f"{place}.confidence: expected a share between 0 and 1, got {self.confidence}")
         if self.null_probe not in NULL_PROBES:
@@ -133,10 +143,14 @@ def main(argv: Sequence[str] | None = None) -> None:
     table = _table(cell, probed, right, null, settings)
     deals, not_dealt = _deals(cell, settings)
     replicates = _replicates(cell, probed, right, deals, settings)
+    sets = _sets(cell, probed, settings)
     summary = _summary(cell, table, null, probed, controls, refused, settings)
+    summary["heads_needed"] = heads_needed(sets.sets)
     summary["general"] = {"variants": cell.variant_names, "refused": not_general or None}
     summary["replicates"] = {"deals": len(deals), "refused": not_dealt or None}
     _write(Path("results/probes") / args.model / args.dataset, cell, probed, table, summary)
+    for name, table_of_sets in (("sets", sets.sets), ("chosen", sets.chosen)):
+        table_of_sets.to_parquet(Path("results/probes") / args.model / args.dataset / f"{name}.parquet", index=False)
     _write_replicates(Path("results/probes") / args.model / args.dataset, replicates, null)
     best, selected = summary["best"], summary["selected"]
     print(
@@ -277,6 +291,18 @@ def _replicates(
         found = refit(stacks, cell.labels, folds, len(cell.classes), strength)
         every.append(differences(found["z"], right | found))
     return replicate(every, cell.groups, settings.replicates, settings.seed)
+
+
+def _sets(cell: Inputs, probed: Probed, settings: ProbeParams) -> HeadSets:
+    """Return what heads know together. Joint probes choose among the penalties that single heads chose most often."""
+    device = choose_device(settings.device)
+    chosen = np.concatenate([layer.strength.numpy().ravel() for layer in probed.layers])
+    values, counts = np.unique(chosen, return_counts=True)
+    strengths = tuple(sorted(values[np.argsort(-counts, kind="stable")[:2]].tolist()))
+    stacks = [torch.from_numpy(cell.heads(layers, z_name)).to(device) for layers in cell.head_stacks()]
+    heads = Cell(stacks, probed.layers, cell.places, cell.labels, cell.groups, cell.folds, len(cell.classes))
+    plan = SetPlan(settings.sets, settings.random_sets, strengths, settings.seed)
+    return sets_of_heads(heads, plan, Bootstrap(settings.bootstrap, settings.confidence, settings.seed))
 
 
 def _stacks(cell: Inputs, seed: int) -> Iterator[tuple[str, torch.Tensor]]:

@@ -17,11 +17,17 @@ from pipeline.errors import PipelineError, exit_on
 from pipeline.jsonfile import read_json, write_json
 from pipeline.params import load_params, read_section
 from pipeline.report import results, tables
+from pipeline.report.comparison_figures import best_figure, comparison_figure
 from pipeline.report.figures import figures
 from pipeline.report.page import render_page
 from pipeline.report.provenance import provenance
 from pipeline.report.references import bibliography
 from pipeline.report.results import Atlas, ModelResults
+from pipeline.report.structure_figures import layer_figure, tree_figure
+from probes.across import compare_models
+from probes.errors import ProbeError
+from probes.profiles import family_shares
+from probes.structure import cluster_heads, profiles
 
 EXAMPLES = Path("data/examples")
 PROBES = Path("results/probes")
@@ -140,12 +146,47 @@ def write_report(atlas: Atlas, options: ReportParams) -> None:
         "heatmap": tables.heat_map(atlas),
     }.items():
         _write(REPORT / "tables" / f"{name}.csv", table.to_csv(index=False, lineterminator="\n").encode("utf-8"))
-    for name, image in figures(atlas).items():
+    label_rung = int(atlas.params["taxonomy"]["label_rung"])
+    for name, image in (figures(atlas) | _structure(atlas, label_rung) | _comparison(atlas, label_rung)).items():
         _write(REPORT / "figures" / name, image)
     _write(REPORT / "references.bib", bibliography(atlas, origin["code_commit"]).encode("utf-8"))
     write_json(REPORT / "provenance.json", origin)
     _write(REPORT / "index.html", render_page(atlas, origin).encode("utf-8"))
     write_json(METRICS, tables.metrics(atlas))
+
+
+def _structure(atlas: Atlas, rung: int) -> dict[str, bytes]:
+    """Return the tree of heads and the layers of the families of every model, file name -> PNG."""
+    images = {}
+    for model in atlas.models:
+        scores = _read_csv(TAXONOMY / model.slug / "scores.csv", results.PROFILE_COLUMNS)
+        layers = _read_csv(TAXONOMY / model.slug / "layers.csv", results.LAYER_COLUMNS)
+        title = f"Where {model.slug} reads each family"
+        images[f"{model.slug}_layers.png"] = layer_figure(layers, title)
+        shares = profiles(scores)
+        if len(shares) > 1:
+            tree, strip = cluster_heads(shares), family_shares(scores, rung)
+            title = f"Heads of {model.slug} that are alike"
+            images[f"{model.slug}_tree.png"] = tree_figure(tree.linkage, tree.leaves, tree.clusters, strip, title)
+    return images
+
+
+def _comparison(atlas: Atlas, rung: int) -> dict[str, bytes]:
+    """Write the tables of several models side by side, and return their figures; nothing for one model."""
+    if len(atlas.models) < 2:
+        return {}
+    scores = {
+        model.slug: _read_csv(TAXONOMY / model.slug / "scores.csv", results.PROFILE_COLUMNS) for model in atlas.models
+    }
+    found = compare_models(scores, rung)
+    for name in ("bands", "agreement", "features"):
+        table = getattr(found, name).to_csv(index=False, float_format="%.6f", lineterminator="\n")
+        _write(REPORT / "tables" / f"models_{name}.csv", table.encode("utf-8"))
+    title = f"Where models read each family ({len(found.datasets)} datasets that all were probed on)"
+    return {
+        "models_layers.png": comparison_figure(found.profiles, found.bands, found.agreement, title),
+        "models_best.png": best_figure(found.features, "The best head of each model on each feature"),
+    }
 
 
 def _write(path: Path, content: bytes) -> None:
@@ -154,5 +195,5 @@ def _write(path: Path, content: bytes) -> None:
 
 
 if __name__ == "__main__":
-    with exit_on(PipelineError):
+    with exit_on(PipelineError, ProbeError):
         main()

@@ -12,7 +12,7 @@ from safetensors.numpy import load_file
 
 from pipeline.cells import wanted_cells
 from pipeline.errors import PipelineError, exit_on
-from pipeline.jsonfile import write_json
+from pipeline.jsonfile import read_json, write_json
 from pipeline.params import load_params, read_section
 from probes.errors import ProbeError
 from probes.labels import leave_one_out, stability
@@ -67,7 +67,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     replicates = {cell.name: load_file(cell / "replicates.safetensors") for cell in cells}
     scored = score_heads(add_transfer(results, transfer), settings.alpha)
     _warn_of_few_permutations(model, scored, replicates, settings.alpha)
-    tables = _tables(scored, replicates, survey, settings)
+    sets = pd.concat([_sets(cell) for cell in cells], ignore_index=True)
+    tables = {"sets": sets.sort_values(["dataset", "size"])} | _tables(scored, replicates, survey, settings)
     folder = Path("results/taxonomy") / model
     _write(folder, tables)
     heads = tables["heads"]
@@ -75,6 +76,13 @@ def main(argv: Sequence[str] | None = None) -> None:
     reached = ", ".join(f"{int((heads['rung'] >= rung).sum())} {name}" for rung, name, _ in RUNGS[1:4])
     unstable = int((heads["stability"] < settings.stable).sum())
     print(f"taxonomy {model}: of {len(heads)} heads {reached}; labels {_counts(heads['label'])}, {unstable} unstable")
+
+
+def _sets(cell: Path) -> pd.DataFrame:
+    """Return what sets of heads know in one cell, with the names of the cell."""
+    summary = read_json(cell / "summary.json")
+    names = {"dataset": cell.name, **{name: summary[name] for name in ("feature", "family")}}
+    return pd.read_parquet(cell / "sets.parquet").assign(**names, needed=summary["heads_needed"])
 
 
 def _warn_of_few_permutations(

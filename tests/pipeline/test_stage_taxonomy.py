@@ -15,10 +15,12 @@ from safetensors.numpy import save_file
 
 from pipeline.access import load_taxonomy
 from pipeline.errors import PipelineError
+from pipeline.jsonfile import write_json
 from pipeline.stages.taxonomy import main
 from probes.errors import ProbeError
 from probes.rungs import EVIDENCE, SELECTIVE
 from probes.schema import TABLES
+from probes.structure_columns import SET_COLUMNS
 from probes.table import heads_table
 
 TOP = Path(__file__).parents[2]
@@ -67,6 +69,11 @@ def write_cell(dataset: str, family: str = "") -> None:
     scores |= {"null_accuracy": accuracy, "margin_general_low": np.full(4, -0.1)}
     (CELLS / dataset).mkdir(parents=True, exist_ok=True)
     heads_table({**shared, "majority": 0.5}, PLACES, scores).to_parquet(CELLS / dataset / "heads.parquet", index=False)
+    sets = dict.fromkeys(SET_COLUMNS, 0.5) | {"size": [1, 2]}
+    pd.DataFrame(sets).to_parquet(CELLS / dataset / "sets.parquet", index=False)
+    write_json(
+        CELLS / dataset / "summary.json", {name: shared[name] for name in ("feature", "family")} | {"heads_needed": 1}
+    )
     margins = {name: np.stack([scores[name], scores[name] - 0.05]) for name in SELECTIVE}
     replicates = {"accuracy": np.stack([accuracy, accuracy]), **margins, "null": np.full(99, 0.55)}
     save_file({name: values.astype(np.float32) for name, values in replicates.items()}, CELLS / dataset / REPLICATES)

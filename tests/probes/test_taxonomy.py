@@ -9,8 +9,9 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from probes.errors import ProbeError
+from probes.families import FAMILIES
 from probes.rungs import EVIDENCE
-from probes.survey import FAMILIES, Survey
+from probes.survey import Survey
 from probes.taxonomy import assign, classify_heads, score_heads, specialisation
 
 PHASES = ["Knowledge Recalling", "In-Context Identification", "Latent Reasoning", "Expression Preparation"]

@@ -10,7 +10,8 @@ import pytest
 import yaml
 
 from probes.errors import ProbeError
-from probes.survey import FAMILIES, PARTS, STATUS, parse_survey
+from probes.families import FAMILIES
+from probes.survey import PARTS, STATUS, parse_survey
 from probes.survey_checks import METHODS
 
 TOP = Path(__file__).parents[2]

@@ -32,6 +32,8 @@ PROBE = {
         "confidence": 0.95,
         "replicates": 20,
         "deals": 1,
+        "sets": [1, 2],
+        "random_sets": 2,
         "codelength": False,
     },
     **{"seed": 0, "device": "cpu"},

@@ -23,13 +23,14 @@ from probes.table import COLUMNS
 
 TOP = Path(__file__).parents[3]
 N, LAYERS, HEADS = 240, 2, 4
-FILES = ("heads.parquet", "predictions.parquet", "probes.safetensors", "replicates.safetensors", "summary.json")
+SETS = ("sets.parquet", "chosen.parquet")
+FILES = (*SETS, "heads.parquet", "predictions.parquet", "probes.safetensors", "replicates.safetensors", "summary.json")
 
 
 TRANSFER = ("layer", "head", "trained_on", "tested_on", "margin", "margin_low", "margin_high", "p_value")
 
 
-def test_it_writes_five_files_and_one_line(project: Any, capsys: pytest.CaptureFixture[str]) -> None:
+def test_it_writes_its_files_and_one_line(project: Any, capsys: pytest.CaptureFixture[str]) -> None:
     assert set(project.run()) == set(FILES)
     assert re.fullmatch(
         r"probe tiny toy: best L1H2 0\.\d{3} \[0\.\d{3}, 0\.\d{3}\], chosen on other folds 0\.\d{3}, majority 0\.500, "

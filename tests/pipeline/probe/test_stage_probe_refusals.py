@@ -28,6 +28,8 @@ PROBE = {
         "confidence": 0.9,
         "replicates": 9,
         "deals": 0,
+        "sets": [1, 2],
+        "random_sets": 2,
         "codelength": False,
     },
     **{"seed": 0, "device": "cpu"},
