@@ -36,31 +36,31 @@ class Role:
     Attributes:
         back: How many places before its own token it attends to, or None to attend as random weights do.
         attributes: Attributes of that token that it copies.
-        lemma: Whether it copies the lemma.
+        lemma: How loud it copies the lemma, too; the attributes are 1.
         sharp: Scale of its queries and keys.
     """
 
     back: int | None = None
     attributes: tuple[str, ...] = ()
-    lemma: bool = False
+    lemma: float = 0.0
     sharp: float = SHARP
 
 
 Roles = Mapping[Place, Role]
 Order = Sequence[Sequence[int]]
 IN_ORDER = (tuple(range(N_HEADS)),) * N_LAYERS
-NOISE = Role(lemma=True)
+NOISE = Role(lemma=1.0)
 ROLES: Roles = {
     (0, 1): Role(1, ("case",)),
     (0, 4): Role(1, ("case", "number")),  # of two families
-    (0, 6): Role(2, ("valence",), lemma=True),
+    (0, 6): Role(2, ("valence",), lemma=1.0),
     (1, 0): Role(1, ("number",), sharp=BLURRED),
     (1, 2): Role(2, ("valence", "tense")),  # of two families
     (1, 3): Role(2, ("tense",), sharp=BLURRED),
     (1, 7): Role(1, ("case",)),
     # The right place and nothing of interest there, twice; and all attributes of the wrong place
-    (0, 2): Role(1, lemma=True),
-    (1, 5): Role(2, lemma=True),
+    (0, 2): Role(1, lemma=1.0),
+    (1, 5): Role(2, lemma=1.0),
     (1, 6): Role(3, ATTRIBUTES),
 }
 
@@ -129,5 +129,5 @@ def _head(role: Role, seed: int, layer: int, head: int) -> tuple[Tensor, Tensor,
     for attribute in role.attributes:
         v[ATTRIBUTES.index(attribute)] = torch.randn(D_HEAD, generator=generator)
     if role.lemma:
-        v[LEMMA] = torch.randn(LEMMA.stop - LEMMA.start, D_HEAD, generator=generator)
+        v[LEMMA] = role.lemma * torch.randn(LEMMA.stop - LEMMA.start, D_HEAD, generator=generator)
     return q, k, v, out

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from probes.taxonomy import SELECTIVE
+from probes.rungs import SELECTIVE
 from tests.planted.builder import N_HEADS, N_LAYERS, ROLES, Role, Roles
 from tests.planted.project import found, planted, run, start
 from tests.planted.texts import FEATURES, KIND, Feature
@@ -70,9 +70,11 @@ def test_permuting_the_heads_of_the_model_permutes_the_rows_of_the_results(finis
 def test_another_dataset_of_one_family_leaves_the_other_families_to_the_byte(copied: Path) -> None:
     after = run(0, FEATURES | MORE, known=FEATURES)
     assert found(after) == planted(features=FEATURES | MORE)  # and so it changes labels
-    for family in ("structural", "syntactic"):
-        lines = _lines(ASSIGNMENTS, family)
-        assert lines and lines == _lines(copied / ASSIGNMENTS, family)
+    for table in ("assignments", "scores", "families", "layers"):
+        file = HEADS.with_name(f"{table}.csv")
+        for family in ("structural", "syntactic"):
+            assert _lines(file, family) and _lines(file, family) == _lines(copied / file, family)
+        assert _lines(file, "semantic") != _lines(copied / file, "semantic")
     before, heads = read(copied / HEADS), read(HEADS)
     aside = ~heads["family"].str.contains("semantic") & ~before["family"].str.contains("semantic")
     assert 0 < aside.sum() < len(heads)
@@ -92,6 +94,18 @@ def test_what_the_word_itself_tells_or_is_learnt_by_heart_is_decodable_and_not_s
     assert [list(np.array(SELECTIVE)[low <= 0]) for low in lows] == [["margin_embedding"], ["selectivity"]]
 
 
+@pytest.mark.usefixtures("empty")
+@pytest.mark.parametrize(("attribute", "rung"), [("valence", 3), ("tense", 2)])
+def test_a_head_is_general_where_another_dataset_of_the_feature_asks_for_the_same(attribute: str, rung: int) -> None:
+    # Or it asks for something else that the head knows, and calls it the same. Much else has to be loud in the head: a
+    # direction taken by chance would do where little but the attributes is there.
+    start(0, ROLES | {(1, 2): Role(2, ("valence", "tense"), lemma=2.0)})
+    again = Feature("semantic", attribute, 2, says="valence_earlier")
+    rows = run(0, {"valence_earlier": FEATURES["valence_earlier"], "valence_later": again})
+    assert set(rows.loc[rows["name"] == "L1H2", "rung"].astype(int)) == {rung}
+    assert sorted(rows.loc[rows["name"] == "L1H2", "dataset"]) == ["valence_earlier", "valence_later"]
+
+
 def _lines(path: Path, family: str) -> list[bytes]:
     """Return the lines of one family, as they stand in the file."""
     top, *lines = path.read_bytes().splitlines(keepends=True)
@@ -106,9 +120,9 @@ def _planted_heads_become(change: Callable[[Role], Role]) -> Roles:
 
 ABSENT = {
     "values that are zero": _planted_heads_become(lambda role: dataclasses.replace(role, attributes=())),
-    "values of the lemma": _planted_heads_become(lambda role: dataclasses.replace(role, attributes=(), lemma=True)),
+    "values of the lemma": _planted_heads_become(lambda role: dataclasses.replace(role, attributes=(), lemma=1.0)),
     "another place": _planted_heads_become(lambda role: dataclasses.replace(role, back=3)),
-    "weights drawn anew": _planted_heads_become(lambda _: Role(lemma=True)),
+    "weights drawn anew": _planted_heads_become(lambda _: Role(lemma=1.0)),
 }
 
 

@@ -18,7 +18,7 @@ FARTHER = 4  # places back from which the other word comes: no head attends ther
 
 SPEC = """
 description: Is the {attribute} of the word {back} before the last on?
-feature: {feature}
+feature: {says}
 family: {family}
 licence: CC0-1.0
 citation: Nobody (2026)
@@ -31,17 +31,19 @@ columns: {{text: text, label: label, group: pair, control_key: decides}}
 
 @dataclass(frozen=True)
 class Feature:
-    """What a dataset asks for; its slug is the dataset's, too.
+    """What a dataset asks for.
 
     Attributes:
         family: One of the six.
         attribute: Which attribute of the word that decides is the label, or `KIND`.
         back: How many places before the last that word stands.
+        says: Slug of the feature, where that is not the dataset's, too.
     """
 
     family: str
     attribute: str
     back: int
+    says: str = ""
 
 
 FEATURES = {
@@ -54,7 +56,7 @@ FEATURES = {
 
 def write_dataset(feature: str, asked: Feature, seed: int) -> None:
     """Write data/specs/<feature>.yaml and <feature>.csv under the current directory."""
-    spec = SPEC.format(feature=feature, family=asked.family, attribute=asked.attribute, back=asked.back)
+    spec = SPEC.format(feature=feature, **vars(asked) | {"says": asked.says or feature})
     Path("data/specs").mkdir(parents=True, exist_ok=True)
     Path(f"data/specs/{feature}.yaml").write_text(spec, encoding="utf-8")
     make_rows(feature, asked, seed).to_csv(f"{feature}.csv", index=False)
@@ -69,7 +71,7 @@ def make_rows(feature: str, asked: Feature, seed: int) -> pd.DataFrame:
             decides = words[-1 - asked.back]
             label = ("off", "on")[_value(decides, asked.attribute)]
             key = LEMMAS[decides[0]] if asked.attribute == KIND else spell(decides)
-            rows.append((" ".join(map(spell, words)), label, f"pair{pair}", key))
+            rows.append((" ".join(map(spell, words)), label, f"{feature}-{pair}", key))
     return pd.DataFrame(rows, columns=["text", "label", "pair", "decides"])
 
 
