@@ -188,7 +188,7 @@ def _score(path: Path, train: Inputs, test: Inputs, kept: Bools, settings: Chanc
         turned.append(turned_accuracies(x, labels, probe, n_trained, settings.permutations, settings.seed))
     right = np.concatenate(correct)
     scores = transfer_scores(right, labels, groups, settings.bootstrap, settings.confidence, settings.seed)
-    return scores | turned_columns(scores["accuracy"], np.concatenate(turned))
+    return scores | turned_columns(scores["accuracy"], np.concatenate(turned), len(labels))
 
 
 def _table(shared: dict[str, Any], places: list[tuple[int, int]], scores: dict[str, Floats]) -> pd.DataFrame:
