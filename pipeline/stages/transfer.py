@@ -4,7 +4,7 @@ import argparse
 import itertools
 import time
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -48,6 +48,10 @@ class Chance:
     bootstrap: int
     confidence: float
     seed: int
+
+    def __post_init__(self) -> None:
+        if self.permutations < 1:
+            raise PipelineError(f"params.yaml: probe.permutations: expected at least 1, got {self.permutations}")
 
 
 @dataclass(frozen=True)
@@ -102,7 +106,8 @@ def _chance(params: dict[str, Any]) -> Chance:
     """Read the keys of `probe` that are needed; the others are none of this stage's business."""
     names = [field.name for field in fields(Chance)]
     section = params["probe"]
-    params = {"probe": {name: section[name] for name in names if name in section}}
+    if isinstance(section, Mapping):
+        params = {"probe": {name: section[name] for name in names if name in section}}
     return read_section(params, "probe", Chance)
 
 
@@ -188,7 +193,7 @@ def _score(path: Path, train: Inputs, test: Inputs, kept: Bools, settings: Chanc
         turned.append(turned_accuracies(x, labels, probe, n_trained, settings.permutations, settings.seed))
     right = np.concatenate(correct)
     scores = transfer_scores(right, labels, groups, settings.bootstrap, settings.confidence, settings.seed)
-    return scores | turned_columns(scores["accuracy"], np.concatenate(turned))
+    return scores | turned_columns(scores["accuracy"], np.concatenate(turned), len(labels))
 
 
 def _table(shared: dict[str, Any], places: list[tuple[int, int]], scores: dict[str, Floats]) -> pd.DataFrame:

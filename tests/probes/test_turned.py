@@ -1,5 +1,6 @@
 """Chance directions: the accuracies against slow loops, their calibration where nothing is shared, and their power."""
 
+from statistics import NormalDist
 from typing import Any
 
 import numpy as np
@@ -97,7 +98,7 @@ def two_models(seed: int, shared: float, width: int = 16, n_heads: int = 12) -> 
     right = correctness(apply_probe(second, probe), labels)
     scores = transfer_scores(right, labels, groups, 300, 0.95, 0)
     turned = turned_accuracies(second, labels, probe, 0.6 * 320, 299, seed)
-    return scores | turned_columns(scores["accuracy"], turned)
+    return scores | turned_columns(scores["accuracy"], turned, 320)
 
 
 def test_heads_that_share_nothing_are_seldom_found_though_their_margins_often_lie_above_zero() -> None:
@@ -116,21 +117,20 @@ def test_heads_that_share_what_separates_the_classes_are_found() -> None:
 def test_family_wise_values_follow_from_their_definition() -> None:
     rng = np.random.default_rng(2)
     turned, accuracy = rng.uniform(0.4, 0.6, size=(3, 99)), np.array([0.7, 0.55, 0.3])
-    columns = turned_columns(accuracy, turned)
+    columns = turned_columns(accuracy, turned, 50)
+    normal = NormalDist()
+    far = [[normal.inv_cdf((value * 50 + 0.5) / 51) for value in row] for row in turned]
     for head in range(3):
         single = 1 + sum(value >= accuracy[head] for value in turned[head])
         assert columns["p_turned"][head] == pytest.approx(single / 100)
-        reached = (accuracy[head] - turned[head].mean()) / turned[head].std()
-        family = 1 + sum(
-            max((turned[j, draw] - turned[j].mean()) / turned[j].std() for j in range(3)) >= reached
-            for draw in range(99)
-        )
+        reached = (normal.inv_cdf((accuracy[head] * 50 + 0.5) / 51) - np.mean(far[head])) / np.std(far[head])
+        family = 1 + sum(max((row[draw] - np.mean(row)) / np.std(row) for row in far) >= reached for draw in range(99))
         assert columns["p_value"][head] == pytest.approx(family / 100)
     assert (columns["p_value"] >= columns["p_turned"]).all()
 
 
 def test_a_head_that_no_turn_changes_has_no_evidence() -> None:
-    columns = turned_columns(np.array([0.5, 0.9]), np.stack([np.full(99, 0.5), np.linspace(0.4, 0.6, 99)]))
+    columns = turned_columns(np.array([0.5, 0.9]), np.stack([np.full(99, 0.5), np.linspace(0.4, 0.6, 99)]), 50)
     assert columns["p_turned"][0] == 1
     assert columns["p_value"][0] > 0.5 and columns["p_value"][1] == 0.01
 
