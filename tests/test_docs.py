@@ -12,6 +12,7 @@ from data.generated.suite import GENERATORS
 from data.places import FORMATS
 from data.places import OPTIONS as PLACE_OPTIONS
 from data.spec import OPTIONAL, REQUIRED, load_spec
+from probes.schema import as_json
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -120,3 +121,13 @@ def test_the_spec_in_the_readme_is_accepted(tmp_path):
     spec = tmp_path / "reviews.yaml"
     spec.write_text("\n".join(line.removeprefix("   ") for line in lines), encoding="utf-8")
     assert load_spec(spec).columns.group == Grouping(("topic",))
+
+
+def test_every_column_of_the_taxonomy_is_explained_as_the_schema_says():
+    text = (ROOT / "docs/taxonomy.md").read_text(encoding="utf-8")
+    sections = re.split(r"^## ", text, flags=re.MULTILINE)[1:]
+    tables = as_json()
+    assert [section.split("`")[1] for section in sections] == list(tables)
+    for section, table in zip(sections, tables.values(), strict=True):
+        rows = [f"| `{name}` | {about['type']} | {about['description']} |" for name, about in table["columns"].items()]
+        assert [line for line in section.splitlines() if line.startswith("| `")] == rows

@@ -49,13 +49,21 @@ elif stage == "probe":
     labels = Path(f"data/examples/{dataset}/labels.parquet").read_text()
     found = tree(f"data/activations/{model}/{dataset}", "probes")
     write(f"results/probes/{model}/{dataset}/heads.parquet", labels + str(card["surface"]) + found)
+elif stage == "transfer":
+    stores = [f"data/activations/{cell[0]}", f"results/probes/{cell[0]}"]
+    texts = sorted(str(path) for path in Path("data/examples").rglob("texts.parquet"))
+    write(f"results/transfer/{cell[0]}/transfer.parquet", tree(*stores) + "".join(texts))
 elif stage == "taxonomy":
-    write(f"results/taxonomy/{cell[0]}/heads.csv", tree(f"results/probes/{cell[0]}"))
+    write(f"results/taxonomy/{cell[0]}/heads.csv", tree(f"results/probes/{cell[0]}", f"results/transfer/{cell[0]}"))
 else:
     write("results/report/index.html", tree("results/probes", "results/taxonomy", "data/examples"))
     write("results/report/tables/heatmap.csv", "x")
     write("results/metrics.json", "{}")
 """
+
+
+# What sums up the cells of two models.
+SUMMED = ("transfer@m1", "transfer@m2", "taxonomy@m1", "taxonomy@m2", "report")
 
 
 @pytest.fixture(scope="module")
@@ -130,12 +138,12 @@ def test_adding_a_dataset_runs_its_own_cells_taxonomy_and_report(project):
     write_spec(project, "d3")
     change_params(project, lambda params: params["datasets"].update(d3={}))
     own = ["examples@d3", "extract@m1-d3", "extract@m2-d3", "probe@m1-d3", "probe@m2-d3"]
-    assert repro(project) == sorted([*own, "taxonomy@m1", "taxonomy@m2", "report"])
+    assert repro(project) == sorted([*own, *SUMMED])
 
 
 def test_adding_a_model_runs_no_examples_and_no_other_model(project):
     change_params(project, lambda params: params["models"].update(m3={"source": "three"}))
-    own = ["extract@m3-d1", "extract@m3-d2", "probe@m3-d1", "probe@m3-d2", "taxonomy@m3"]
+    own = ["extract@m3-d1", "extract@m3-d2", "probe@m3-d1", "probe@m3-d2", "transfer@m3", "taxonomy@m3"]
     assert repro(project) == sorted([*own, "report"])
 
 
@@ -143,18 +151,18 @@ def test_editing_probes_reruns_no_extract(project):
     with (project / "probes/metrics.py").open("a") as file:
         file.write("\n# edited\n")
     probes = [f"probe@{model}-{dataset}" for model in ("m1", "m2") for dataset in ("d1", "d2")]
-    assert repro(project) == sorted([*probes, "taxonomy@m1", "taxonomy@m2", "report"])
+    assert repro(project) == sorted([*probes, *SUMMED])
 
 
 def test_a_new_label_rule_runs_no_extract(project):
     write_spec(project, "d1", rule="other")
-    expected = ["examples@d1", "probe@m1-d1", "probe@m2-d1", "taxonomy@m1", "taxonomy@m2", "report"]
-    assert repro(project) == sorted(expected)
+    assert repro(project) == sorted(["examples@d1", "probe@m1-d1", "probe@m2-d1", *SUMMED])
 
 
 def test_a_new_description_trains_no_probe(project):
     write_spec(project, "d1", about="better words")
-    assert repro(project) == ["examples@d1", "report"]
+    # transfer reads the cards, and finds the same
+    assert repro(project) == ["examples@d1", "report", "transfer@m1", "transfer@m2"]
 
 
 def test_another_readout_runs_the_model_again(project):
@@ -179,7 +187,7 @@ def test_another_revision_of_a_model_runs_that_model_alone(project):
 
 def test_removing_a_dataset_runs_the_taxonomy_again(project):
     change_params(project, lambda params: params["datasets"].pop("d2"))
-    assert repro(project) == ["report", "taxonomy@m1", "taxonomy@m2"]
+    assert repro(project) == sorted(SUMMED)
 
 
 EXTRACTED = [f"extract@{model}-{dataset}" for model in ("m1", "m2") for dataset in ("d1", "d2")]
@@ -230,5 +238,4 @@ def test_a_cell_that_fails_beside_others_is_told_and_the_others_are_kept(project
     assert done.returncode != 0
     assert "failed to reproduce 'examples@d2'" in done.stderr
     (project / "stub.py").write_text(STUB)
-    expected = ["examples@d2", "probe@m1-d2", "probe@m2-d2", "report", "taxonomy@m1", "taxonomy@m2"]
-    assert repro(project) == expected
+    assert repro(project) == sorted(["examples@d2", "probe@m1-d2", "probe@m2-d2", *SUMMED])

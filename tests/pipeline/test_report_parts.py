@@ -258,7 +258,7 @@ def test_the_sentence_counts_each_kind_once() -> None:
     assignments = pd.DataFrame({"layer": [0, 0, 0, 0, 0], "head": [0, 1, 2, 3, 3], "rung": [1, 1, 2, 1, 1]})
     model = ModelResults("m", pd.DataFrame(), {}, heads, assignments, {})
     assert sentence(model, 6, 0.05) == (
-        "In 4 of 5 heads, a linear probe reads at least one of 6 features better than chance (family-wise p < 0.05): "
+        "In 4 of 5 heads, a linear probe reads at least one of 6 features better than chance (family-wise p < 0.05). "
         "1 head is selective for a feature: it also beats the control task, a bag of words, the static embedding, the "
         "untrained model and a random projection. Labelled are 3 specialised (2 syntactic, 1 truth) and 1 "
         "polyfunctional."

@@ -12,6 +12,8 @@ import pandas as pd
 import pytest
 import yaml
 
+from probes.profiles import layer_profiles
+
 FEATURES = {
     "subject_number": ("syntactic", "In-Context Identification", "Syntactic Head", ("singular", "plural")),
     "part_of_speech": (
@@ -42,7 +44,7 @@ def _make_run(root: Path, models: tuple[str, ...] = ("minilm",), layers: int = 6
             "c_grid": [0.01, 1.0], "controls": 3, "permutations": 1000, "bootstrap": 1000, "confidence": 0.95,
             "codelength": False, "seed": 0, "device": "auto",
         },
-        "taxonomy": {"alpha": 0.05},
+        "taxonomy": {"alpha": 0.05, "label_rung": 1, "stable": 0.8},
         "report": {"top_heads": 3},
         "models": {model: {"source": "somewhere", "revision": "r1"} for model in models},
         "datasets": {dataset: {} for dataset in FEATURES},
@@ -179,6 +181,12 @@ def _write_taxonomy(root: Path, model: str) -> None:
     }  # fmt: skip
     _write(folder / "taxonomy.json", taxonomy)
     _phase_map(won).to_csv(folder / "phases.csv", index=False)
+    shared = scores.assign(rung=won["rung"].reindex(scores.index).fillna(0).astype(int))
+    left = 1 - scores["majority"]
+    for name, of in {"share": "accuracy", "share_low": "accuracy_low", "share_high": "accuracy_high"}.items():
+        shared[name] = (scores[of] - scores["majority"]) / left
+    shared.to_csv(folder / "scores.csv", index=False)
+    layer_profiles(shared).to_csv(folder / "layers.csv", index=False)
 
 
 def _phase_map(won: pd.DataFrame) -> pd.DataFrame:
