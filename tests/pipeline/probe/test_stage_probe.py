@@ -18,6 +18,7 @@ from pipeline.predictions import read_predictions
 from pipeline.stages import probe as stage
 from pipeline.stages import taxonomy
 from probes import crossval
+from probes.errors import ProbeError
 from probes.solver import Solutions, solve
 from probes.table import COLUMNS
 
@@ -107,6 +108,49 @@ def test_the_summary_says_what_was_probed_and_what_came_out(project: Any) -> Non
         **{"general": {"variants": ["long", "plain"], "refused": None}, "replicates": {"deals": 1, "refused": None}},
         "heads_needed": 1,
     }
+
+
+def test_the_head_that_knows_holds_on_both_variants_and_no_other(project: Any) -> None:
+    project.run()
+    heads = project.heads().set_index(["layer", "head"])
+    assert heads.index[heads["margin_general_low"] > 0].tolist() == [(1, 2)]
+    assert heads.loc[(1, 2), "general_accuracy"] > 0.8
+    assert set(heads["general_variant"]) <= {"long", "plain"}
+
+
+def test_without_variants_generality_is_missing_with_the_reason(project: Any) -> None:
+    path = project.labels.with_name("variants.parquet")
+    pd.read_parquet(path).assign(variant=None).to_parquet(path, index=False)
+    project.run()
+    assert project.heads()["margin_general"].isna().all()
+    refused = project.summary()["general"]
+    assert refused == {"variants": [], "refused": "0 variants; at least 2 are needed: one is tested, the others train"}
+
+
+def test_sets_and_replicates_tell_of_the_head_that_knows(project: Any) -> None:
+    project.run()
+    chosen = pd.read_parquet(project.out / "chosen.parquet")
+    assert chosen.loc[chosen["step"] == 1, ["layer", "head"]].drop_duplicates().values.tolist() == [[1, 2]]
+    replicates = load_file(project.out / "replicates.safetensors")
+    assert replicates["accuracy"].shape == (20, 8)
+    heads = project.heads()
+    assert replicates["accuracy"].mean(0) == pytest.approx(heads["accuracy"].to_numpy(), abs=0.06)
+    assert replicates["margin_projection"].mean(0) == pytest.approx(heads["margin_projection"].to_numpy(), abs=0.12)
+    p_values = (1 + (replicates["null"] >= heads["null_accuracy"].to_numpy()[:, None]).sum(1)) / 100
+    assert p_values.tolist() == heads["p_value"].tolist()
+
+
+def test_a_class_of_few_groups_allows_no_other_deal_and_the_run_goes_on(
+    project: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reason = "no other deal of the groups has every class in each of 5 folds; add groups"
+
+    def none(*args: Any) -> None:
+        raise ProbeError(reason)
+
+    monkeypatch.setattr("pipeline.stages.probe.redeal", none)
+    project.run()
+    assert project.summary()["replicates"] == {"deals": 0, "refused": reason}
 
 
 def test_layers_go_by_their_own_numbers_and_nothing_else_changes(project: Any) -> None:

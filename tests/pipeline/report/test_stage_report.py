@@ -199,6 +199,22 @@ def test_several_models_get_a_selector(
     assert 'id="model"' in html
     assert len(payload(tmp_path)["models"]) == 2
     assert set(json.loads((tmp_path / "results/metrics.json").read_text())) == {"minilm", "other-model"}
+    best = pd.read_csv(tmp_path / "results/report/tables/models_features.csv")
+    assert best.groupby("feature")["model"].nunique().tolist() == [2] * 6
+    assert (tmp_path / "results/report/tables/models_agreement.csv").exists()
+    made = [
+        name
+        for name in ("models_layers.png", "models_best.png", "minilm_tree.png", "other-model_layers.png")
+        if (tmp_path / "results/report/figures" / name).exists()
+    ]
+    assert len(made) == 4
+
+
+@pytest.mark.usefixtures("no_figures")
+def test_one_model_is_compared_with_none(run: Path) -> None:
+    main([])
+    assert not [path for path in (run / "results/report").rglob("models_*")]
+    assert (run / "results/report/figures/minilm_tree.png").exists()
 
 
 @pytest.mark.usefixtures("no_figures")
