@@ -23,8 +23,12 @@ def method_facts(atlas: Atlas) -> list[tuple[str, str]]:
         *_baselines(extract, probe),
         ("Margins", _MARGINS),
         ("Intervals", _intervals(probe)),
-        ("Significance", _significance(probe, taxonomy)),
+        ("Significance", _significance(probe)),
         ("What trades labels", _trades(atlas)),
+        ("Several datasets", _several(taxonomy)),
+        ("Generality", _GENERALITY),
+        ("Labels and their stability", _stability(probe, taxonomy)),
+        ("Sets of heads", _sets(probe)),
         ("Chosen on other folds", _CHOSEN),
         ("Information", _INFORMATION),
     ]
@@ -44,6 +48,14 @@ _CHOSEN = (
     "The best of many heads on the examples that rank them is flattered by luck. So for each test fold k a head is "
     "chosen without it, the one with the lowest log-loss on fold k + 1, which chose C, too. The accuracy of these "
     "choices on their test folds is free of selection."
+)
+_GENERALITY = (
+    "Where examples come in variants (templates or vocabularies), each variant is tested by probes trained, and their "
+    "C chosen, on the other variants of the other folds; the variant with the lowest interval of the margin over its own "
+    "largest class speaks for the head. Where a feature has several datasets, the probes of one are tested on the "
+    "others, less the examples whose text or group they saw, and compared with copies of themselves that point as "
+    "probes of random labels would. Only the latter is corrected for what a head that separates the classes well gives "
+    "to any direction."
 )
 _INFORMATION = (
     "Bits: entropy of the held-out labels minus held-out cross-entropy of the probe. Below 0, the probe is worse than "
@@ -126,14 +138,14 @@ def _intervals(probe: Mapping[str, Any]) -> str:
     )
 
 
-def _significance(probe: Mapping[str, Any], taxonomy: Mapping[str, Any]) -> str:
+def _significance(probe: Mapping[str, Any]) -> str:
     grid = probe.get("c_grid") or [NOT_SET]
     return (
         f"{_value(probe, 'permutations')} permutations of the labels inside each fold, seed {_value(probe, 'seed')}. A "
         f"one-step probe (the first Newton step of the logistic one, at C {grid[len(grid) // 2]}) is fitted anew to "
         "every permutation. Each p-value compares a head with the best of all heads under a permutation (the "
-        "max-statistic of Westfall and Young 1993), so it is family-wise over the heads of one model and dataset; "
-        f"alpha {_value(taxonomy, 'alpha')}. The mean accuracy of these best heads is what to expect of the best head "
+        "max-statistic of Westfall and Young 1993), so it is family-wise over the heads of one model and dataset. "
+        "The mean accuracy of these best heads is what to expect of the best head "
         "under the null."
     )
 
@@ -156,6 +168,32 @@ def _trades(atlas: Atlas) -> str:
             names += [dataset] if dataset not in names else []
     listed = "; ".join(f"{kind}: {', '.join(names)}" for kind, names in sorted(found.items()))
     return f"{_TRADES} In this run: {listed}." if listed else _TRADES
+
+
+def _several(taxonomy: Mapping[str, Any]) -> str:
+    return (
+        "The p-values of the datasets of a family are taken together by Holm's step-down procedure (1979), with a "
+        f"dataset and all its heads as its unit; alpha {_value(taxonomy, 'alpha')}. Families are kept apart."
+    )
+
+
+def _stability(probe: Mapping[str, Any], taxonomy: Mapping[str, Any]) -> str:
+    return (
+        f"A label counts features on rung {_value(taxonomy, 'label_rung')} or higher. Its stability is the share of "
+        f"{_value(probe, 'replicates')} replicates that give the same label: each draws whole groups with replacement, "
+        f"from the scores under the folds and under {_value(probe, 'deals')} other deals of the groups to folds, in "
+        "which heads, embedding, untrained model and projection are probed anew at the C chosen most often, and gives "
+        "every criterion but those of rung 3 a new estimate, with the interval's length as it was. Below "
+        f"{_value(taxonomy, 'stable')} a label is marked unstable."
+    )
+
+
+def _sets(probe: Mapping[str, Any]) -> str:
+    return (
+        f"Sets of {_value(probe, 'sets')} heads: for each test fold heads are added that most lower the log-loss on "
+        "the choosing fold, judged by one Newton step on top of the joint probe, which is then fitted; beside them "
+        f"{_value(probe, 'random_sets')} random sets of each size."
+    )
 
 
 def _codelength(probe: Mapping[str, Any]) -> str:
