@@ -51,8 +51,8 @@ _CHOSEN = (
 )
 _GENERALITY = (
     "Where examples come in variants (templates or vocabularies), each variant is tested by probes trained, and their "
-    "C chosen, on the other variants of the other folds; the variant with the lowest interval of the margin over its own "
-    "largest class speaks for the head. Where a feature has several datasets, the probes of one are tested on the "
+    "C chosen, on the other variants of the other folds; the variant with the lowest interval of the margin over its "
+    "own largest class speaks for the head. Where a feature has several datasets, the probes of one are tested on the "
     "others, less the examples whose text or group they saw, and compared with copies of themselves that point as "
     "probes of random labels would. Only the latter is corrected for what a head that separates the classes well gives "
     "to any direction."
