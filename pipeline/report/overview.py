@@ -98,7 +98,9 @@ def rung_bars(model: ModelResults) -> list[dict[str, Any]]:
         model: Results of the model.
     """
     counts = Counter(model.heads["rung"].astype(int))
-    names = [(f"{rung['rung']} {rung['name']}", counts[int(rung["rung"])]) for rung in model.taxonomy["rungs"]]
+    # a rung that was not tested has no heads to count
+    rungs = [rung for rung in model.taxonomy["rungs"] if "not tested" not in rung["rule"]]
+    names = [(f"{rung['rung']} {rung['name']}", counts[int(rung["rung"])]) for rung in rungs]
     return _bars(names, len(model.heads))
 
 
