@@ -42,7 +42,7 @@ def made_atlas(rows: Sequence[tuple[str, ...]], rungs: int = 2) -> Atlas:
     """Return the made-up run with a phase map as it is read from its CSV file, and with a number of rungs."""
     atlas = read_atlas(yaml.safe_load(Path("params.yaml").read_text(encoding="utf-8")))
     (model,) = atlas.models
-    ladder = [{"rung": rung, "name": f"name {rung}"} for rung in range(rungs + 1)]
+    ladder = [{"rung": rung, "name": f"name {rung}", "rule": "a rule"} for rung in range(rungs + 1)]
     table = with_numbers(pd.DataFrame(list(rows), columns=list(PHASE_COLUMNS), dtype=str))
     model = dataclasses.replace(model, phases=table, taxonomy={**model.taxonomy, "rungs": ladder})
     return dataclasses.replace(atlas, models=(model,))
