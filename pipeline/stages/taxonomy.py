@@ -62,9 +62,9 @@ def main(argv: Sequence[str] | None = None) -> None:
     settings = read_section(params, "taxonomy", TaxonomyParams)
     cells = wanted_cells(Path("results/probes") / model, params["datasets"], "dataset")
     survey = parse_survey(yaml.safe_load(Path("data/taxonomy.yaml").read_text(encoding="utf-8")))
-    results = pd.concat([pd.read_parquet(cell / "heads.parquet") for cell in cells], ignore_index=True)
-    transfer = pd.read_parquet(Path("results/transfer") / model / "transfer.parquet")
-    replicates = {cell.name: load_file(cell / "replicates.safetensors") for cell in cells}
+    results = pd.concat([pd.read_parquet(_there(cell / "heads.parquet")) for cell in cells], ignore_index=True)
+    transfer = pd.read_parquet(_there(Path("results/transfer") / model / "transfer.parquet"))
+    replicates = {cell.name: load_file(_there(cell / "replicates.safetensors")) for cell in cells}
     scored = score_heads(add_transfer(results, transfer), settings.alpha)
     _warn_of_few_permutations(model, scored, replicates, settings.alpha)
     sets = pd.concat([_sets(cell) for cell in cells], ignore_index=True)
@@ -78,11 +78,17 @@ def main(argv: Sequence[str] | None = None) -> None:
     print(f"taxonomy {model}: of {len(heads)} heads {reached}; labels {_counts(heads['label'])}, {unstable} unstable")
 
 
+def _there(path: Path) -> Path:
+    if not path.is_file():
+        raise PipelineError(f"{path}: no such file; made by another version? make it again: `dvc repro`")
+    return path
+
+
 def _sets(cell: Path) -> pd.DataFrame:
     """Return what sets of heads know in one cell, with the names of the cell."""
     summary = read_json(cell / "summary.json")
     names = {"dataset": cell.name, **{name: summary[name] for name in ("feature", "family")}}
-    return pd.read_parquet(cell / "sets.parquet").assign(**names, needed=summary["heads_needed"])
+    return pd.read_parquet(_there(cell / "sets.parquet")).assign(**names, needed=summary["heads_needed"])
 
 
 def _warn_of_few_permutations(

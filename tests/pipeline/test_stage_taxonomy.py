@@ -266,6 +266,18 @@ def test_a_model_without_any_cell_is_refused(project: Path) -> None:
         main(["other"])
 
 
+@pytest.mark.parametrize(
+    "path",
+    [*(CELLS / "truth" / name for name in ("heads.parquet", "sets.parquet", REPLICATES)),
+     Path("results/transfer/tiny/transfer.parquet")],
+)  # fmt: skip
+def test_a_missing_file_is_refused_by_name(project: Path, path: Path) -> None:
+    path.unlink()
+    with pytest.raises(PipelineError, match=rf"{path}: no such file; .* make it again: `dvc repro`"):
+        run()
+    assert not OUT.exists()
+
+
 def test_a_leftover_of_a_removed_dataset_is_refused_with_the_way_out(project: Path) -> None:
     write_params("number", "truth")
     with pytest.raises(PipelineError, match=r"'sentiment' is on disk but not .* `rm -r results/probes/tiny/sentiment`"):
