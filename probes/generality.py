@@ -1,6 +1,7 @@
 """Does a head's knowledge hold where the wording is another? Probes of some variants, tested on the one left out."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -11,11 +12,26 @@ from probes.crossval import probe_heads
 from probes.errors import ProbeError
 from probes.evidence import Bootstrap
 from probes.intervals import cluster_bootstrap
+from probes.joined import join_folds
 from probes.logistic import class_log_proba
+from probes.turned import turned_accuracies, turned_columns
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 NONE = -1  # number of an example that belongs to no variant
+
+
+@dataclass(frozen=True)
+class Elsewhere:
+    """What the probes of the other variants say.
+
+    Attributes:
+        log_proba: Of each example, (n_heads, n_examples, n_classes) float32; NaN where it belongs to no variant.
+        turned: Accuracy on each variant of the same probes turned at random, (n_variants, n_heads, n_turns) float64.
+    """
+
+    log_proba: NDArray[np.float32]
+    turned: Floats
 
 
 def check_variants(labels: Ints, folds: Ints, variants: Ints) -> None:
@@ -49,12 +65,23 @@ def check_variants(labels: Ints, folds: Ints, variants: Ints) -> None:
 
 
 def probe_other_variants(
-    x: Tensor, labels: Tensor, folds: Tensor, variants: Tensor, n_classes: int, strengths: Tensor
-) -> Tensor:
+    x: Tensor,
+    labels: Tensor,
+    folds: Tensor,
+    variants: Tensor,
+    n_classes: int,
+    strengths: Tensor,
+    n_turns: int,
+    seed: int,
+) -> Elsewhere:
     """Return what each example's class looks like to probes that saw neither its fold nor its variant.
 
     Scaler, probe and penalty of fold k come from the other variants alone, as in `probes.crossval`: they train on all
     folds but k and k + 1 and choose on k + 1. Groups lie in one fold, so no group stands on both sides either.
+
+    Where a head separates the classes of a variant well, any direction may tell them better than chance. So the probes
+    of all folds, joined, are turned at random as well (`probes.turned`); a turned probe owes nothing to what it was
+    trained on, and so may be tested on all examples of the variant.
 
     Args:
         x: Head outputs, (n_heads, n_examples, d), any floating type.
@@ -63,9 +90,8 @@ def probe_other_variants(
         variants: Number of each example's variant, (n_examples,) int64, -1 for none.
         n_classes: At least 2.
         strengths: Inverse penalties C to choose from, (n_penalties,) float64, ascending.
-
-    Returns:
-        Log-probabilities, (n_heads, n_examples, n_classes) float32; NaN where an example belongs to no variant.
+        n_turns: Random turns.
+        seed: Of the turns.
 
     Raises:
         ProbeError: As `probes.crossval.probe_heads`.
@@ -75,12 +101,14 @@ def probe_other_variants(
         >>> x = torch.randn(2, 120, 3, generator=torch.Generator().manual_seed(0))
         >>> x[0, :, 0] += 5 * labels                      # head 0 knows the label
         >>> x[1, :, 0] += 5 * (labels ^ variants)         # head 1 knows it the other way round in the other variant
-        >>> found = probe_other_variants(x, labels, torch.arange(120) // 24, variants, 2, torch.tensor([0.1]).double())
-        >>> accuracy = (found.argmax(-1) == labels).double().mean(1)
+        >>> strengths = torch.tensor([0.1]).double()
+        >>> found = probe_other_variants(x, labels, torch.arange(120) // 24, variants, 2, strengths, 99, seed=0)
+        >>> accuracy = (found.log_proba.argmax(-1) == labels.numpy()).mean(1)
         >>> bool(accuracy[0] > 0.9), bool(accuracy[1] < 0.1)
         (True, True)
     """
     log_proba = torch.full((len(x), len(labels), n_classes), torch.nan)
+    turned = []
     for number in torch.unique(variants[variants != NONE]).tolist():
         others = (variants != number) & (variants != NONE)
         probes = probe_heads(x[:, others], labels[others], folds[others], n_classes, strengths)
@@ -89,19 +117,34 @@ def probe_other_variants(
             inputs = ((x[:, rows].double() - probes.mean[:, None, fold]) / probes.scale[:, None, fold]).float()
             logits = inputs @ probes.coef[:, fold].mT + probes.intercept[:, None, fold]
             log_proba[:, rows.cpu()] = class_log_proba(logits).float().cpu()
-    return log_proba
+        names = ("coef", "intercept", "mean", "scale", "strength")
+        joined = join_folds(*(getattr(probes, name).cpu().numpy() for name in names))
+        n_folds = probes.mean.shape[1]
+        n_trained = float(others.sum()) * (n_folds - 2) / n_folds
+        there = variants == number
+        tested = (x[:, there].cpu().numpy(), labels[there].cpu().numpy())
+        turned.append(turned_accuracies(*tested, joined, n_trained, n_turns, seed))
+    return Elsewhere(log_proba.numpy(), np.stack(turned))
 
 
 def general_columns(
-    correct: NDArray[np.bool_], labels: Ints, groups: Ints, variants: Ints, names: Sequence[str], bootstrap: Bootstrap
+    correct: NDArray[np.bool_],
+    turned: Floats,
+    labels: Ints,
+    groups: Ints,
+    variants: Ints,
+    names: Sequence[str],
+    bootstrap: Bootstrap,
 ) -> dict[str, NDArray[np.generic]]:
     """Return how each head does on the variant that it does worst on, as columns of the results table.
 
     A head has to do well on every variant, so the one with the lowest interval speaks for it. The margin is over that
-    variant's own largest class, paired by example.
+    variant's own largest class, paired by example. `p_general` is the largest of the variants' p-values against turned
+    probes, family-wise over the heads.
 
     Args:
         correct: Whether the probes of the other variants were right, (n_heads, n_examples).
+        turned: Accuracy of turned probes on each variant, (n_variants, n_heads, n_turns).
         labels: (n_examples,) from 0.
         groups: (n_examples,) from 0.
         variants: (n_examples,) from 0, -1 for none.
@@ -110,21 +153,25 @@ def general_columns(
 
     Example:
         >>> correct, variants = np.array([[True] * 30 + [True, False] * 15]), np.arange(60) // 30
-        >>> columns = general_columns(correct, np.arange(60) % 2, np.arange(60), variants, "ab", Bootstrap(99, 0.9, 0))
-        >>> columns["general_variant"].tolist(), columns["margin_general"].tolist()
-        (['b'], [0.0])
+        >>> turned = np.random.default_rng(0).uniform(0.4, 0.6, size=(2, 1, 99))
+        >>> columns = general_columns(correct, turned, np.arange(60) % 2, np.arange(60), variants, "ab",
+        ...                           Bootstrap(99, 0.9, 0))
+        >>> columns["general_variant"].tolist(), columns["margin_general"].tolist(), bool(columns["p_general"][0] > 0.3)
+        (['b'], [0.0], True)
     """
-    found = []
-    for number in np.unique(variants[variants != NONE]):
+    found, chances = [], []
+    for number, chance in zip(np.unique(variants[variants != NONE]), turned, strict=True):
         rows = variants == number
         majority = labels[rows] == np.bincount(labels[rows]).argmax()
         margin = correct[:, rows] - majority.astype(np.float64)
         ends = cluster_bootstrap(margin, groups[rows], bootstrap.n_draws, bootstrap.confidence, bootstrap.seed)
         found.append((correct[:, rows].mean(1), margin.mean(1), *ends, np.full(len(correct), number)))
+        chances.append(turned_columns(correct[:, rows].mean(1), chance, int(rows.sum()))["p_value"])
     accuracy, margin, low, high, variant = (np.stack(part) for part in zip(*found, strict=True))
     worst = low.argmin(0)[None]
     columns = {"general_accuracy": accuracy, "margin_general": margin, "margin_general_low": low}
     columns |= {"margin_general_high": high}
     chosen = {name: np.take_along_axis(values, worst, 0)[0] for name, values in columns.items()}
     weakest = np.take_along_axis(variant, worst, 0)[0]
+    chosen["p_general"] = np.max(chances, axis=0)
     return {**chosen, "general_variant": np.array([names[int(number)] for number in weakest], dtype=object)}

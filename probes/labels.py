@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from probes.families import FAMILIES
 from probes.multiplicity import holm_over_cells
-from probes.rungs import SELECTIVE, adjust_p_values, decide_rungs, holds_elsewhere
+from probes.rungs import SELECTIVE, adjust_p_values, decide_rungs, holds_elsewhere, reach
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
@@ -72,19 +72,15 @@ def _chances(rows: pd.DataFrame, values: Mapping[str, Floats]) -> Floats:
 
 
 def _rungs(rows: pd.DataFrame, values: Mapping[str, Floats], significant: Bools, alpha: float) -> NDArray[np.int64]:
-    decodable = significant & (_low(rows, values, "accuracy") > rows["majority"].to_numpy())
+    below = (rows["accuracy"] - rows["accuracy_low"]).to_numpy(dtype=np.float64)
+    decodable = significant & (values["accuracy"] - below > rows["majority"].to_numpy())
     selective = decodable
     for name in SELECTIVE:
-        selective = selective & (_low(rows, values, name) > 0 if name in values else False)
+        beats = values[name] > reach(rows, name).to_numpy() if name in values else False
+        selective = selective & beats
     general = selective & holds_elsewhere(rows, alpha).to_numpy()
     rungs: NDArray[np.int64] = decodable.astype(np.int64) + selective + general
     return rungs
-
-
-def _low(rows: pd.DataFrame, values: Mapping[str, Floats], name: str) -> Floats:
-    reach = (rows[name] - rows[f"{name}_low"]).to_numpy(dtype=np.float64)
-    low: Floats = values[name] - reach
-    return low
 
 
 def stability(
@@ -137,7 +133,7 @@ def leave_one_out(scored: pd.DataFrame, alpha: float, label_rung: int) -> pd.Dat
     Example:
         >>> rows = pd.DataFrame({"dataset": ["a", "b"], "feature": ["a", "b"], "family": ["truth", "semantic"],
         ...                      "layer": 0, "head": 0, "name": "L0H0", "rung": [2, 1], "p_value": 0.01,
-        ...                      "accuracy_low": 0.7, "majority": 0.5,
+        ...                      "accuracy_low": 0.7, "majority": 0.5, **dict.fromkeys(SELECTIVE, 0.3),
         ...                      **{f"{name}_low": [0.2, -0.1] for name in SELECTIVE}})
         >>> leave_one_out(rows, 0.05, 2)[["dataset", "n_changed", "changed"]].values.tolist()
         [['a', 1, 'L0H0'], ['b', 0, '']]

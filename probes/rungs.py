@@ -15,14 +15,16 @@ RUNGS = (
     (
         2,
         "selective",
-        "rung 1, and the paired intervals of the margins over control, surface, embedding, untrained and projection "
-        "all lie above 0; not where the control task was refused",
+        "rung 1, and the paired intervals of the margins over control, surface, embedding, untrained and projection, "
+        "stretched to hold for all heads and margins of the dataset at once, lie above 0; not where the control task "
+        "was refused",
     ),
     (
         3,
         "general",
         "rung 2, and the interval of the margin over majority lies above 0 on every variant (template or vocabulary) "
-        "for probes that never saw it, or on every other dataset of the feature, with p_transfer < alpha",
+        "for probes that never saw it, with p_general < alpha, or on every other dataset of the feature, with "
+        "p_transfer < alpha",
     ),
     (4, "necessary", "rung 3, and ablating the head hurts the behaviour; not tested"),
 )
@@ -93,36 +95,57 @@ def holds_elsewhere(heads: pd.DataFrame, alpha: float) -> pd.Series:
     """Return what rung 3 adds to rung 2, bool: knowledge that holds on other variants or on other datasets.
 
     Args:
-        heads: Rows with margin_general_low, margin_transfer_low and p_transfer; what is missing is no evidence.
-        alpha: Error rate of p_transfer, over the heads of the model.
+        heads: Rows with margin_general_low, p_general, margin_transfer_low and p_transfer; what is missing is no
+            evidence.
+        alpha: Error rate of the two p-values, over the heads of the model.
 
     Example:
-        >>> rows = pd.DataFrame({"margin_general_low": [0.1, -0.1], "margin_transfer_low": 0.1, "p_transfer": 0.2})
+        >>> rows = pd.DataFrame({"margin_general_low": [0.1, 0.1, -0.1], "p_general": [0.01, 0.2, 0.01]})
         >>> holds_elsewhere(rows, 0.05).tolist()
-        [True, False]
+        [True, False, False]
     """
-    asked = [*(f"{name}_low" for name in GENERAL), "p_transfer"]
-    found = heads.reindex(columns=asked).astype("float64")
-    transfers = (found["margin_transfer_low"] > 0) & (found["p_transfer"] < alpha)
-    return (found["margin_general_low"] > 0) | transfers
+    asked = {"p_general": "margin_general_low", "p_transfer": "margin_transfer_low"}
+    found = heads.reindex(columns=[*asked, *asked.values()]).astype("float64")
+    general, transfers = ((found[low] > 0) & (found[p_value] < alpha) for p_value, low in asked.items())
+    return general | transfers
+
+
+def reach(heads: pd.DataFrame, name: str) -> pd.Series:
+    """Return how far a margin reaches below its estimate, (n_rows,) float64: its interval, stretched.
+
+    Args:
+        heads: Rows with the margin, its lower end and, where intervals of a dataset hold together, stretch.
+        name: Of the margin, one of `SELECTIVE`.
+
+    Example:
+        >>> rows = pd.DataFrame({"selectivity": [0.3], "selectivity_low": [0.25], "stretch": 2.0})
+        >>> reach(rows, "selectivity").round(6).tolist()
+        [0.1]
+    """
+    length = heads[name].astype("float64") - heads[f"{name}_low"].astype("float64")
+    return length * heads.get("stretch", 1.0)
 
 
 def decide_rungs(heads: pd.DataFrame, alpha: float) -> pd.Series:
     """Return the rung of every row of the results tables, int.
 
     Args:
-        heads: Rows with p_adjusted, accuracy_low, majority and the lower end of every margin in `SELECTIVE`; those in
-            `GENERAL` may be missing.
+        heads: Rows with p_adjusted, accuracy_low, majority and every margin in `SELECTIVE` with its lower end; stretch,
+            which lengthens these intervals, is 1 where it is missing, and what `holds_elsewhere` asks is no evidence.
         alpha: Family-wise error rate.
 
     Example:
         >>> rows = pd.DataFrame({"p_adjusted": [0.01, 0.01, 0.2, 0.01], "accuracy_low": 0.6, "majority": 0.5})
-        >>> lows = {f"{name}_low": 0.1 for name in SELECTIVE} | {"selectivity_low": [0.1, None, 0.1, 0.1]}
-        >>> decide_rungs(rows.assign(**lows, margin_general_low=[0.1, 0.1, 0.1, -0.1]), 0.05).tolist()
+        >>> rows = rows.assign(**dict.fromkeys(SELECTIVE, 0.2), **{f"{name}_low": 0.1 for name in SELECTIVE})
+        >>> rows = rows.assign(selectivity_low=[0.1, None, 0.1, 0.1], margin_general_low=[0.1, 0.1, 0.1, -0.1])
+        >>> decide_rungs(rows.assign(p_general=0.01), 0.05).tolist()
         [3, 1, 0, 2]
+        >>> decide_rungs(rows.assign(stretch=2.0), 0.05).tolist()  # 0.2 - 2 (0.2 - 0.1) is not above 0
+        [1, 1, 0, 1]
     """
     decodable = (heads["p_adjusted"] < alpha) & (heads["accuracy_low"] > heads["majority"])
-    lows = heads[[f"{name}_low" for name in SELECTIVE]].astype("float64")
-    selective = decodable & (lows > 0).all(axis=1)
+    selective = decodable
+    for name in SELECTIVE:
+        selective = selective & (heads[name].astype("float64") > reach(heads, name))
     general = selective & holds_elsewhere(heads, alpha)
     return decodable.astype("int64") + selective + general

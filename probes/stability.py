@@ -52,6 +52,42 @@ def redeal(labels: Ints, groups: Ints, n_folds: int, seed: int) -> Ints:
     raise ProbeError(f"no other deal of the groups has every class in each of {n_folds} folds; add groups")
 
 
+def other_deals(labels: Ints, groups: Ints, n_folds: int, n_deals: int, seed: int) -> tuple[list[Ints], str]:
+    """Return other folds for the examples, one (n_examples,) a deal, or none and the reason.
+
+    Args:
+        labels: (n_examples,) int64 from 0.
+        groups: (n_examples,) int64 from 0, without gaps.
+        n_folds: K.
+        n_deals: How many.
+        seed: Of the first deal, less one.
+
+    Example:
+        >>> deals, reason = other_deals(np.arange(12) % 2, np.arange(12) // 2, 3, n_deals=2, seed=0)
+        >>> len(deals), reason
+        (2, '')
+    """
+    try:
+        return [redeal(labels, groups, n_folds, seed + number + 1) for number in range(n_deals)], ""
+    except ProbeError as error:
+        return [], str(error)
+
+
+def usual_strengths(chosen: Floats, n: int) -> list[float]:
+    """Return the inverse penalties C that were chosen most often, ascending.
+
+    Args:
+        chosen: Of any shape.
+        n: How many at most.
+
+    Example:
+        >>> usual_strengths(np.array([[0.1, 1.0], [1.0, 10.0]]), 1)
+        [1.0]
+    """
+    values, counts = np.unique(chosen, return_counts=True)
+    return sorted(values[np.argsort(-counts, kind="stable")[:n]].tolist())
+
+
 def refit(
     stacks: Iterable[tuple[str, Tensor]], labels: Ints, folds: Ints, n_classes: int, strength: float
 ) -> dict[str, Floats]:

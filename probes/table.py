@@ -51,6 +51,7 @@ COLUMNS = {
     "margin_general": "general_accuracy - that variant's largest class, paired by example",
     "margin_general_low": "lower end of its cluster-bootstrap interval",
     "margin_general_high": "upper end of its cluster-bootstrap interval",
+    "p_general": "share of randomly turned probes that do as well, family-wise over heads; the largest of all variants",
     "general_variant": "the variant on which the head is weakest, by the lower end",
     "null_accuracy": "accuracy of the probe that the null refits, which the p-value compares",
     "p_value": "family-wise over all heads of the cell, max-statistic permutation null",

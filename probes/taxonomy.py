@@ -14,7 +14,7 @@ from probes.table import head_name
 
 HEAD = ["model", "layer", "head"]
 DECIDED = ("rung", "accuracy", "accuracy_low", "accuracy_high", "majority", "margin", "p_value", "p_adjusted")
-WHERE = ("general_variant", "transfer_to", "p_transfer")
+WHERE = ("stretch", "general_variant", "p_general", "transfer_to", "p_transfer")
 
 
 def score_heads(heads: pd.DataFrame, alpha: float) -> pd.DataFrame:

@@ -42,6 +42,8 @@ _PROBED = (
 _MARGINS = (
     "Accuracy of the head minus that of the baseline, on the same folds. Their intervals are paired: head and baseline "
     "are compared example by example and whole groups are drawn again, so that what both find hard cancels. "
+    "For rung 2 they are stretched by the studentised maximum over all heads and margins of the dataset (Romano and "
+    "Wolf 2005), so that the luckiest of many heads is not taken for selective. "
     "Selectivity is the margin over the control task. A baseline that was not measured has no margin; it is not zero."
 )
 _CHOSEN = (
@@ -53,9 +55,9 @@ _GENERALITY = (
     "Where examples come in variants (templates or vocabularies), each variant is tested by probes trained, and their "
     "C chosen, on the other variants of the other folds; the variant with the lowest interval of the margin over its "
     "own largest class speaks for the head. Where a feature has several datasets, the probes of one are tested on the "
-    "others, less the examples whose text or group they saw, and compared with copies of themselves that point as "
-    "probes of random labels would. Only the latter is corrected for what a head that separates the classes well gives "
-    "to any direction."
+    "others, less the examples whose text or group they saw. Where a head separates the tested classes well, any "
+    "direction tells them a little; so both are compared with copies of the probes that point as probes of random "
+    "labels would, family-wise over the heads."
 )
 _INFORMATION = (
     "Bits: entropy of the held-out labels minus held-out cross-entropy of the probe. Below 0, the probe is worse than "

@@ -22,6 +22,7 @@ from pipeline.inputs import Inputs, read_inputs
 from pipeline.jsonfile import write_json
 from pipeline.params import load_params, read_section
 from pipeline.predictions import write_predictions
+from pipeline.probeparams import ProbeParams
 from pipeline.store import untrained_name, z_name
 from probes.baselines import majority_correct, project
 from probes.codelength import online_codelength
@@ -30,71 +31,17 @@ from probes.crossval import HeadProbes, probe_vectors
 from probes.errors import ProbeError
 from probes.evidence import Bootstrap, comparison_columns, score_columns
 from probes.findings import Findings, summarise
-from probes.generality import check_variants, general_columns, probe_other_variants
+from probes.generality import Elsewhere, check_variants, general_columns, probe_other_variants
 from probes.greedy import Cell
 from probes.metrics import correctness
 from probes.null import MaxNull, max_statistic_null, refitted_accuracies
 from probes.refit import full_accuracies
 from probes.sets import HeadSets, SetPlan, heads_needed, sets_of_heads
-from probes.stability import differences, redeal, refit, replicate
+from probes.stability import differences, other_deals, refit, replicate, usual_strengths
 from probes.table import head_name, heads_table
 
 Ints = NDArray[np.int64]
 NULL_PROBES = {"one_step": refitted_accuracies, "full": full_accuracies}
-
-
-@dataclass(frozen=True)
-class ProbeParams:
-    """The section `probe` of params.yaml.
-
-    Attributes:
-        c_grid: Inverse L2 strengths to choose from, ascending.
-        controls: Control tasks; their mean is reported.
-        permutations: Draws of the null.
-        null_probe: What is fitted to every draw: `one_step`, or `full` to check it.
-        bootstrap: Replicates of the intervals.
-        confidence: Coverage of the intervals.
-        replicates: Replicates of every criterion, for the stability of the labels.
-        deals: Other deals of the groups to folds that the replicates are drawn from, beside the first.
-        sets: Sizes of the sets of heads that are probed together, ascending from 1.
-        random_sets: Random sets of each size, to compare with.
-        codelength: Whether to measure the online codelength, too.
-        seed: Of control tasks, projections, permutations, bootstrap and the order of the codelength.
-        device: `auto`, `cpu`, `cuda` or `cuda:N`.
-    """
-
-    c_grid: tuple[float, ...]
-    controls: int
-    permutations: int
-    null_probe: str
-    bootstrap: int
-    confidence: float
-    replicates: int
-    deals: int
-    sets: tuple[int, ...]
-    random_sets: int
-    codelength: bool
-    seed: int
-    device: str
-
-    def __post_init__(self) -> None:
-        place = "params.yaml: probe"
-        if list(self.c_grid) != sorted(set(self.c_grid)) or self.c_grid[0] <= 0:
-            raise PipelineError(f"{place}.c_grid: expected ascending numbers above 0, got {list(self.c_grid)}")
-        if self.permutations < 1 or self.bootstrap < 1 or self.controls < 1:
-            raise PipelineError(f"{place}: permutations, bootstrap and controls must be at least 1")
-        if self.replicates < 1 or self.deals < 0:
-            raise PipelineError(f"{place}: replicates must be at least 1, deals at least 0")
-        if list(self.sets) != sorted(set(self.sets)) or self.sets[0] != 1 or self.random_sets < 1:
-            raise PipelineError(
-                f"{place}: sets have to ascend from 1, got {list(self.sets)}; random_sets has to be at least 1"
-            )
-        if not 0 < self.confidence < 1:
-            raise PipelineError(f"{place}.confidence: expected a share between 0 and 1, got {self.confidence}")
-        if self.null_probe not in NULL_PROBES:
-            raise PipelineError(f"{place}.null_probe: {self.null_probe!r} is not one of {', '.join(NULL_PROBES)}")
-        if self.seed < 0:
-            raise PipelineError(f"{place}.seed: expected 0 or more, got {self.seed}")
 
 
 @dataclass
@@ -104,15 +51,14 @@ class Probed:
     Attributes:
         layers: Probes of the heads of every layer.
         right: Baseline to how right it was, in [0, 1], (n_heads or 1, n_examples) for every stack of layers.
-        elsewhere: How the probes of other variants rate the classes of each example, (n_heads, n_examples, n_classes)
-            for every stack of layers; empty where there are none.
+        elsewhere: What the probes of other variants say, for every stack of layers; empty where there are none.
         codelength: Bits of every head, for every stack of layers; empty where not asked for.
         unsolved: Baseline to problems that did not converge and were left out of the choice.
     """
 
     layers: list[HeadProbes] = field(default_factory=list)
     right: dict[str, list[NDArray[Any]]] = field(default_factory=dict)
-    elsewhere: list[NDArray[np.float32]] = field(default_factory=list)
+    elsewhere: list[Elsewhere] = field(default_factory=list)
     codelength: list[NDArray[np.float64]] = field(default_factory=list)
     unsolved: dict[str, int] = field(default_factory=dict)
 
@@ -120,6 +66,11 @@ class Probed:
     def log_proba(self) -> NDArray[np.float32]:
         """Out-of-fold log-probabilities of all heads, (n_heads, n_examples, n_classes), once all layers are there."""
         return np.concatenate([layer.log_proba.numpy() for layer in self.layers])
+
+    @cached_property
+    def strength(self) -> NDArray[np.float64]:
+        """Inverse penalty C that each head chose, (n_heads, n_folds), once all layers are there."""
+        return np.concatenate([layer.strength.numpy() for layer in self.layers])
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -141,17 +92,22 @@ def main(argv: Sequence[str] | None = None) -> None:
     null = _null(cell, settings)
     right = _right(cell, probed)
     table = _table(cell, probed, right, null, settings)
-    deals, not_dealt = _deals(cell, settings)
+    n_folds = int(cell.folds.max()) + 1
+    deals, not_dealt = other_deals(cell.labels, cell.groups, n_folds, settings.deals, settings.seed)
     replicates = _replicates(cell, probed, right, deals, settings)
     sets = _sets(cell, probed, settings)
     summary = _summary(cell, table, null, probed, controls, refused, settings)
     summary["heads_needed"] = heads_needed(sets.sets, summary["majority"])
     summary["general"] = {"variants": cell.variant_names, "refused": not_general or None}
-    summary["replicates"] = {"deals": len(deals), "refused": not_dealt or None}
-    _write(Path("results/probes") / args.model / args.dataset, cell, probed, table, summary)
-    for name, table_of_sets in (("sets", sets.sets), ("chosen", sets.chosen)):
-        table_of_sets.to_parquet(Path("results/probes") / args.model / args.dataset / f"{name}.parquet", index=False)
-    _write_replicates(Path("results/probes") / args.model / args.dataset, replicates, null)
+    summary["replicates"] = {
+        **{"deals": len(deals), "refused": not_dealt or None},
+        "confidence": settings.confidence,
+    }
+    folder = Path("results/probes") / args.model / args.dataset
+    _write(folder, cell, probed, table, summary)
+    sets.sets.to_parquet(folder / "sets.parquet", index=False)
+    sets.chosen.to_parquet(folder / "chosen.parquet", index=False)
+    _write_replicates(folder, replicates, null)
     best, selected = summary["best"], summary["selected"]
     print(
         f"probe {args.model} {args.dataset}: best {head_name(best['layer'], best['head'])} "
@@ -186,8 +142,7 @@ def _variants_refused(cell: Inputs) -> str:
 def _probe(cell: Inputs, controls: Ints, general: bool, settings: ProbeParams) -> Probed:
     """Probe z with real and control labels, and every baseline, a stack of layers at a time."""
     device = choose_device(settings.device)
-    parts = (cell.labels, cell.folds, cell.variants)
-    labels, folds, variants = (torch.from_numpy(part).to(device) for part in parts)
+    labels, folds, variants = (torch.from_numpy(part).to(device) for part in (cell.labels, cell.folds, cell.variants))
     vectors = torch.cat([labels[None], torch.from_numpy(controls).to(device)])
     strengths = torch.tensor(settings.c_grid, dtype=torch.float64, device=device)
     probed = Probed()
@@ -210,9 +165,10 @@ def _probe(cell: Inputs, controls: Ints, general: bool, settings: ProbeParams) -
             if control:
                 _note_control(probed, control, controls)
             if general:
-                n_classes = len(cell.classes)
-                found = probe_other_variants(z.to(device), labels, folds, variants, n_classes, strengths)
-                probed.elsewhere.append(found.numpy())
+                parts = (labels, folds, variants, len(cell.classes), strengths)
+                probed.elsewhere.append(
+                    probe_other_variants(z.to(device), *parts, settings.permutations, settings.seed)
+                )
             if settings.codelength:
                 groups, n_classes = cell.groups, len(cell.classes)
                 probed.codelength.append(
@@ -264,15 +220,6 @@ def _right(cell: Inputs, probed: Probed) -> dict[str, NDArray[np.float64]]:
     return right
 
 
-def _deals(cell: Inputs, settings: ProbeParams) -> tuple[list[Ints], str]:
-    """Return other folds for the examples, one (n_examples,) a deal, or none and the reason."""
-    n_folds = int(cell.folds.max()) + 1
-    try:
-        return [redeal(cell.labels, cell.groups, n_folds, settings.seed + n + 1) for n in range(settings.deals)], ""
-    except ProbeError as error:
-        return [], str(error)
-
-
 def _replicates(
     cell: Inputs, probed: Probed, right: dict[str, NDArray[np.float64]], deals: list[Ints], settings: ProbeParams
 ) -> dict[str, NDArray[np.float64]]:
@@ -282,9 +229,7 @@ def _replicates(
     control tasks keep their folds: the one takes as long as the rest, the others several times that.
     """
     device = choose_device(settings.device)
-    chosen = np.concatenate([layer.strength.numpy().ravel() for layer in probed.layers])
-    values, counts = np.unique(chosen, return_counts=True)
-    strength = float(values[counts.argmax()])
+    (strength,) = usual_strengths(probed.strength, 1)
     every = [differences(correctness(probed.log_proba, cell.labels), right)]
     for folds in deals:
         stacks = ((name, x.to(device)) for name, x in _stacks(cell, settings.seed))
@@ -294,15 +239,16 @@ def _replicates(
 
 
 def _sets(cell: Inputs, probed: Probed, settings: ProbeParams) -> HeadSets:
-    """Return what heads know together. Joint probes choose among the penalties that single heads chose most often."""
+    """Return what heads know together. Joint probes choose between the two penalties that heads chose most often."""
     device = choose_device(settings.device)
-    chosen = np.concatenate([layer.strength.numpy().ravel() for layer in probed.layers])
-    values, counts = np.unique(chosen, return_counts=True)
-    strengths = tuple(sorted(values[np.argsort(-counts, kind="stable")[:2]].tolist()))
     stacks = [torch.from_numpy(cell.heads(layers, z_name)).to(device) for layers in cell.head_stacks()]
     heads = Cell(stacks, probed.layers, cell.places, cell.labels, cell.groups, cell.folds, len(cell.classes))
-    plan = SetPlan(settings.sets, settings.random_sets, strengths, settings.seed)
-    return sets_of_heads(heads, plan, Bootstrap(settings.bootstrap, settings.confidence, settings.seed))
+    plan = SetPlan(settings.sets, settings.random_sets, tuple(usual_strengths(probed.strength, 2)), settings.seed)
+    return sets_of_heads(heads, plan, _bootstrap(settings))
+
+
+def _bootstrap(settings: ProbeParams) -> Bootstrap:
+    return Bootstrap(settings.bootstrap, settings.confidence, settings.seed)
 
 
 def _stacks(cell: Inputs, seed: int) -> Iterator[tuple[str, torch.Tensor]]:
@@ -317,7 +263,7 @@ def _stacks(cell: Inputs, seed: int) -> Iterator[tuple[str, torch.Tensor]]:
 def _table(
     cell: Inputs, probed: Probed, right: dict[str, NDArray[np.float64]], null: MaxNull, settings: ProbeParams
 ) -> pd.DataFrame:
-    bootstrap = Bootstrap(settings.bootstrap, settings.confidence, settings.seed)
+    bootstrap = _bootstrap(settings)
     scores = {
         **score_columns(probed.log_proba, cell.labels, cell.groups, bootstrap),
         **comparison_columns(correctness(probed.log_proba, cell.labels), right, cell.groups, bootstrap),
@@ -342,8 +288,9 @@ def _general(cell: Inputs, probed: Probed, bootstrap: Bootstrap) -> dict[str, ND
     """Return the columns that say whether knowledge holds on other variants; none where that could not be asked."""
     if not probed.elsewhere:
         return {}
-    correct = correctness(np.concatenate(probed.elsewhere), cell.labels)
-    return general_columns(correct, cell.labels, cell.groups, cell.variants, cell.variant_names, bootstrap)
+    correct = correctness(np.concatenate([part.log_proba for part in probed.elsewhere]), cell.labels)
+    turned = np.concatenate([part.turned for part in probed.elsewhere], axis=1)
+    return general_columns(correct, turned, cell.labels, cell.groups, cell.variants, cell.variant_names, bootstrap)
 
 
 def _summary(
@@ -364,7 +311,7 @@ def _summary(
         null=null,
         unsolved=np.concatenate([layer.n_unsolved.numpy() for layer in probed.layers]),
         baselines_unsolved=probed.unsolved,
-        bootstrap=Bootstrap(settings.bootstrap, settings.confidence, settings.seed),
+        bootstrap=_bootstrap(settings),
         control_recurs=recurring(cell.rows["control_key"].tolist(), cell.folds) if len(controls) else None,
         control_refused=refused,
     )

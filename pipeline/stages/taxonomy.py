@@ -17,8 +17,9 @@ from pipeline.params import load_params, read_section
 from probes.errors import ProbeError
 from probes.labels import leave_one_out, stability
 from probes.profiles import layer_profiles, stack_depths
-from probes.rungs import RUNGS, add_transfer
+from probes.rungs import RUNGS, SELECTIVE, add_transfer
 from probes.schema import TABLES, as_json, select
+from probes.simultaneous import stretch
 from probes.structure import cluster_heads, nearest_heads, profiles
 from probes.survey import Survey, parse_survey, phase_map
 from probes.taxonomy import assign, classify_heads, score_heads
@@ -65,6 +66,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     results = pd.concat([pd.read_parquet(_there(cell / "heads.parquet")) for cell in cells], ignore_index=True)
     transfer = pd.read_parquet(_there(Path("results/transfer") / model / "transfer.parquet"))
     replicates = {cell.name: load_file(_there(cell / "replicates.safetensors")) for cell in cells}
+    results["stretch"] = results["dataset"].map({cell.name: _stretch(cell, replicates[cell.name]) for cell in cells})
     scored = score_heads(add_transfer(results, transfer), settings.alpha)
     _warn_of_few_permutations(model, scored, replicates, settings.alpha)
     sets = pd.concat([_sets(cell) for cell in cells], ignore_index=True)
@@ -76,6 +78,12 @@ def main(argv: Sequence[str] | None = None) -> None:
     reached = ", ".join(f"{int((heads['rung'] >= rung).sum())} {name}" for rung, name, _ in RUNGS[1:4])
     unstable = int((heads["stability"] < settings.stable).sum())
     print(f"taxonomy {model}: of {len(heads)} heads {reached}; labels {_counts(heads['label'])}, {unstable} unstable")
+
+
+def _stretch(cell: Path, values: Mapping[str, Any]) -> float:
+    """Return the factor for the intervals of a dataset's margins, at the confidence they were made with."""
+    confidence = read_json(cell / "summary.json")["replicates"]["confidence"]
+    return stretch({name: values[name] for name in SELECTIVE if name in values}, confidence)
 
 
 def _there(path: Path) -> Path:

@@ -72,7 +72,9 @@ def write_cell(dataset: str, family: str = "") -> None:
     sets = dict.fromkeys(SET_COLUMNS, 0.5) | {"size": [1, 2]}
     pd.DataFrame(sets).to_parquet(CELLS / dataset / "sets.parquet", index=False)
     write_json(
-        CELLS / dataset / "summary.json", {name: shared[name] for name in ("feature", "family")} | {"heads_needed": 1}
+        CELLS / dataset / "summary.json",
+        {name: shared[name] for name in ("feature", "family")}
+        | {"heads_needed": 1, "replicates": {"confidence": 0.95}},
     )
     margins = {name: np.stack([scores[name], scores[name] - 0.05]) for name in SELECTIVE}
     replicates = {"accuracy": np.stack([accuracy, accuracy]), **margins, "null": np.full(99, 0.55)}

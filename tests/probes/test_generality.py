@@ -9,7 +9,7 @@ from sklearn.preprocessing import StandardScaler
 
 from probes.errors import ProbeError
 from probes.evidence import Bootstrap
-from probes.generality import check_variants, general_columns, probe_other_variants
+from probes.generality import Elsewhere, check_variants, general_columns, probe_other_variants
 
 N, FOLDS = 240, 4
 NUMBER = np.arange(N)
@@ -28,14 +28,20 @@ def heads(seed: int = 0) -> torch.Tensor:
     return torch.from_numpy(x).float()
 
 
-def probe(x: torch.Tensor, labels: np.ndarray = LABELS, variants: np.ndarray = VARIANTS) -> np.ndarray:
+def elsewhere(x: torch.Tensor, labels: np.ndarray = LABELS, variants: np.ndarray = VARIANTS) -> Elsewhere:
     parts = (torch.from_numpy(part) for part in (labels, FOLD, variants))
-    found: np.ndarray = probe_other_variants(x, *parts, 2, torch.tensor([0.1]).double()).numpy()
-    return found
+    return probe_other_variants(x, *parts, 2, torch.tensor([0.1]).double(), 199, 0)
 
 
-def columns(correct: np.ndarray, variants: np.ndarray = VARIANTS) -> dict[str, np.ndarray]:
-    return general_columns(correct, LABELS, GROUPS, variants, ["a", "b"], HOW)
+def probe(x: torch.Tensor, labels: np.ndarray = LABELS, variants: np.ndarray = VARIANTS) -> np.ndarray:
+    return elsewhere(x, labels, variants).log_proba
+
+
+def columns(
+    correct: np.ndarray, variants: np.ndarray = VARIANTS, turned: np.ndarray | None = None
+) -> dict[str, np.ndarray]:
+    chance = np.full((2, len(correct), 199), 0.5) if turned is None else turned
+    return general_columns(correct, chance, LABELS, GROUPS, variants, ["a", "b"], HOW)
 
 
 def test_every_probability_is_that_of_scikit_learn_on_the_other_variant_and_folds() -> None:
@@ -57,6 +63,35 @@ def test_a_head_that_knows_is_general_and_those_that_know_one_wording_are_not() 
     assert (found["margin_general_low"] > 0).tolist() == [True, False, False, False]
     assert found["general_accuracy"][0] > 0.9
     assert found["general_accuracy"][2] < 0.1
+
+
+def separating(seed: int, share: float) -> torch.Tensor:
+    """Return heads that separate the classes of each variant along directions that have `share` in common."""
+    rng = np.random.default_rng(seed)
+    x = rng.normal(size=(6, N, 12))
+    for head in x:
+        first, other = rng.normal(size=(2, 12))
+        second = share * first + (1 - share) * other
+        for variant, direction in enumerate((first, second)):
+            rows = variant == VARIANTS
+            head[rows] += np.outer(2 * LABELS[rows] - 1, 1.5 * direction / np.linalg.norm(direction))
+    return torch.from_numpy(x).float()
+
+
+@pytest.mark.parametrize(("share", "most"), [(0.0, 0.15), (1.0, 1.0)])
+def test_heads_that_share_no_direction_beat_majority_by_chance_and_are_told_from_those_that_share_one(
+    share: float, most: float
+) -> None:
+    lucky, called = [], []
+    for seed in range(12):
+        found = elsewhere(separating(seed, share))
+        table = columns(found.log_proba.argmax(-1) == LABELS, turned=found.turned)
+        lucky.append(table["margin_general_low"] > 0)
+        called.append((table["margin_general_low"] > 0) & (table["p_general"] < 0.05))
+    assert np.mean(lucky) > 0.05
+    assert np.mean(np.any(called, axis=1)) <= most
+    if share:
+        assert np.mean(called) > 0.8
 
 
 def test_the_labels_of_the_tested_fold_and_variant_move_nothing_there() -> None:

@@ -75,6 +75,13 @@ def test_a_second_family_in_half_of_the_replicates_halves_the_agreement() -> Non
     assert families.set_index("family")["share"].to_dict() == {"semantic": 0.5, "truth": 1.0}
 
 
+def test_stretched_intervals_ask_more_of_replicates_too() -> None:
+    table = scored(rows("a", "truth", [0.9], [0.08]))
+    drawn = replicates(table, 0.0)
+    assert set(replicate_rungs(table, drawn, 0.05)["a"].ravel()) == {2}
+    assert set(replicate_rungs(table.assign(stretch=2.0), drawn, 0.05)["a"].ravel()) == {1}
+
+
 def test_where_the_control_task_was_refused_no_replicate_is_selective() -> None:
     table = scored(rows("a", "truth", [0.9], [0.3]).assign(selectivity=np.nan, selectivity_low=np.nan))
     drawn = replicates(table, 0.01)

@@ -8,7 +8,8 @@ import pytest
 
 from probes.rungs import EVIDENCE, SELECTIVE, add_transfer, adjust_p_values, decide_rungs
 
-ALL = dict.fromkeys(EVIDENCE, 0.1) | {"p_transfer": 0.01}
+LOWS = {name: 0.1 for name in EVIDENCE if name.endswith("_low")}
+ALL = dict.fromkeys(EVIDENCE, 0.2) | LOWS | {"p_general": 0.01, "p_transfer": 0.01}
 
 
 def row(**changes: float | None) -> pd.DataFrame:
@@ -42,6 +43,16 @@ def test_a_head_is_general_by_its_variants_or_by_other_datasets(
 ) -> None:
     rows = row(margin_general_low=variants, margin_transfer_low=datasets)
     assert decide_rungs(rows, 0.05).tolist() == [rung]
+
+
+@pytest.mark.parametrize(("p_general", "rung"), [(0.04, 3), (0.05, 2), (None, 2)])
+def test_probes_of_other_variants_have_to_do_better_than_any_direction(p_general: float | None, rung: int) -> None:
+    assert decide_rungs(row(p_general=p_general, margin_transfer_low=None), 0.05).tolist() == [rung]
+
+
+@pytest.mark.parametrize(("stretch", "rung"), [(1.0, 3), (1.9, 3), (2.1, 1)])
+def test_intervals_are_stretched_to_hold_for_all_heads(stretch: float, rung: int) -> None:
+    assert decide_rungs(row(stretch=stretch), 0.05).tolist() == [rung]  # 0.2 - stretch (0.2 - 0.1)
 
 
 def test_what_was_never_measured_is_no_error_and_no_evidence() -> None:

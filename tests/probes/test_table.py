@@ -12,7 +12,8 @@ PROMISED = """
     margin_majority_low margin_majority_high margin_surface margin_surface_low margin_surface_high margin_embedding
     margin_embedding_low margin_embedding_high margin_untrained margin_untrained_low margin_untrained_high
     margin_projection margin_projection_low margin_projection_high margin_skyline margin_skyline_low
-    margin_skyline_high general_accuracy margin_general margin_general_low margin_general_high general_variant
+    margin_skyline_high general_accuracy margin_general margin_general_low margin_general_high p_general
+    general_variant
     null_accuracy p_value c
 """
 

@@ -15,6 +15,7 @@ from probes.survey import Survey
 from probes.taxonomy import assign, classify_heads, score_heads, specialisation
 
 PHASES = ["Knowledge Recalling", "In-Context Identification", "Latent Reasoning", "Expression Preparation"]
+BEATEN = {name: 0.1 if name.endswith("_low") else 0.2 for name in EVIDENCE}
 CELLS = [(0, 0), (0, 1), (1, 0), (1, 1)]
 
 
@@ -46,7 +47,7 @@ def classify(*tables: pd.DataFrame, mapping: Survey | None = None) -> tuple[pd.D
 
 
 def test_a_head_has_the_rung_of_its_best_feature_and_each_feature_its_own() -> None:
-    beaten = dict.fromkeys(EVIDENCE, 0.1) | {"margin_general_low": -0.1, "margin_transfer_low": math.nan}
+    beaten = BEATEN | {"margin_general_low": -0.1, "margin_transfer_low": math.nan}
     selective = results("sense", "semantic", {(0, 1): 0.8}).assign(**beaten)
     heads, assignments = classify(selective, results("number", "syntactic", {(0, 1): 0.7, (1, 1): 0.9}))
     assert heads["rung"].tolist() == [0, 2, 0, 1]
@@ -56,9 +57,9 @@ def test_a_head_has_the_rung_of_its_best_feature_and_each_feature_its_own() -> N
 
 
 def test_a_label_asks_for_its_rung_and_the_counts_for_theirs() -> None:
-    beaten = dict.fromkeys(EVIDENCE, 0.1) | {"margin_general_low": -0.1, "margin_transfer_low": math.nan}
+    beaten = BEATEN | {"margin_general_low": -0.1, "margin_transfer_low": math.nan}
     selective = results("sense", "semantic", {(0, 1): 0.8}).assign(**beaten)
-    general = results("role", "semantic", {(0, 1): 0.8}).assign(**dict.fromkeys(EVIDENCE, 0.1))
+    general = results("role", "semantic", {(0, 1): 0.8}).assign(**BEATEN, p_general=0.01)
     every = pd.concat([selective, general, results("number", "syntactic", {(0, 1): 0.7})], ignore_index=True)
     scored = score_heads(every, 0.05)
     assignments = assign(scored, survey())

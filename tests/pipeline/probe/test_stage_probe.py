@@ -105,7 +105,10 @@ def test_the_summary_says_what_was_probed_and_what_came_out(project: Any) -> Non
         **{"surface": heads["surface"][0], "embedding": heads["embedding"][0]},
         **{"control": {"refused": None, "recurring": 1.0}, "unconverged": [], "unconverged_baselines": {}},
         "warnings": [],
-        **{"general": {"variants": ["long", "plain"], "refused": None}, "replicates": {"deals": 1, "refused": None}},
+        **{
+            "general": {"variants": ["long", "plain"], "refused": None},
+            "replicates": {"deals": 1, "refused": None, "confidence": 0.95},
+        },
         "heads_needed": 1,
     }
 
@@ -115,6 +118,8 @@ def test_the_head_that_knows_holds_on_both_variants_and_no_other(project: Any) -
     heads = project.heads().set_index(["layer", "head"])
     assert heads.index[heads["margin_general_low"] > 0].tolist() == [(1, 2)]
     assert heads.loc[(1, 2), "general_accuracy"] > 0.8
+    # in six dimensions one direction in a few dozen is as good
+    assert heads.loc[(1, 2), "p_general"] < 0.1 and heads["p_general"].drop((1, 2)).min() > 0.5
     assert set(heads["general_variant"]) <= {"long", "plain"}
 
 
@@ -148,9 +153,9 @@ def test_a_class_of_few_groups_allows_no_other_deal_and_the_run_goes_on(
     def none(*args: Any) -> None:
         raise ProbeError(reason)
 
-    monkeypatch.setattr("pipeline.stages.probe.redeal", none)
+    monkeypatch.setattr("probes.stability.redeal", none)
     project.run()
-    assert project.summary()["replicates"] == {"deals": 0, "refused": reason}
+    assert project.summary()["replicates"] == {"deals": 0, "refused": reason, "confidence": 0.95}
 
 
 def test_layers_go_by_their_own_numbers_and_nothing_else_changes(project: Any) -> None:
