@@ -146,8 +146,11 @@ def write_report(atlas: Atlas, options: ReportParams) -> None:
         "heatmap": tables.heat_map(atlas),
     }.items():
         _write(REPORT / "tables" / f"{name}.csv", table.to_csv(index=False, lineterminator="\n").encode("utf-8"))
-    label_rung = int(atlas.params["taxonomy"]["label_rung"])
-    for name, image in (figures(atlas) | _structure(atlas, label_rung) | _comparison(atlas, label_rung)).items():
+    rung = int(atlas.params["taxonomy"]["label_rung"])
+    scores = {
+        model.slug: _read_csv(TAXONOMY / model.slug / "scores.csv", results.PROFILE_COLUMNS) for model in atlas.models
+    }
+    for name, image in (figures(atlas) | _structure(scores, rung) | _comparison(scores, rung)).items():
         _write(REPORT / "figures" / name, image)
     _write(REPORT / "references.bib", bibliography(atlas, origin["code_commit"]).encode("utf-8"))
     write_json(REPORT / "provenance.json", origin)
@@ -155,29 +158,24 @@ def write_report(atlas: Atlas, options: ReportParams) -> None:
     write_json(METRICS, tables.metrics(atlas))
 
 
-def _structure(atlas: Atlas, rung: int) -> dict[str, bytes]:
+def _structure(scores: Mapping[str, pd.DataFrame], rung: int) -> dict[str, bytes]:
     """Return the tree of heads and the layers of the families of every model, file name -> PNG."""
     images = {}
-    for model in atlas.models:
-        scores = _read_csv(TAXONOMY / model.slug / "scores.csv", results.PROFILE_COLUMNS)
-        layers = _read_csv(TAXONOMY / model.slug / "layers.csv", results.LAYER_COLUMNS)
-        title = f"Where {model.slug} reads each family"
-        images[f"{model.slug}_layers.png"] = layer_figure(layers, title)
-        shares = profiles(scores)
+    for slug, rows in scores.items():
+        layers = _read_csv(TAXONOMY / slug / "layers.csv", results.LAYER_COLUMNS)
+        images[f"{slug}_layers.png"] = layer_figure(layers, f"Where {slug} reads each family")
+        shares = profiles(rows)
         if len(shares) > 1:
-            tree, strip = cluster_heads(shares), family_shares(scores, rung)
-            title = f"Heads of {model.slug} that are alike"
-            images[f"{model.slug}_tree.png"] = tree_figure(tree.linkage, tree.leaves, tree.clusters, strip, title)
+            tree, strip = cluster_heads(shares), family_shares(rows, rung)
+            title = f"Heads of {slug} that are alike"
+            images[f"{slug}_tree.png"] = tree_figure(tree.linkage, tree.leaves, tree.clusters, strip, title)
     return images
 
 
-def _comparison(atlas: Atlas, rung: int) -> dict[str, bytes]:
+def _comparison(scores: Mapping[str, pd.DataFrame], rung: int) -> dict[str, bytes]:
     """Write the tables of several models side by side, and return their figures; nothing for one model."""
-    if len(atlas.models) < 2:
+    if len(scores) < 2:
         return {}
-    scores = {
-        model.slug: _read_csv(TAXONOMY / model.slug / "scores.csv", results.PROFILE_COLUMNS) for model in atlas.models
-    }
     found = compare_models(scores, rung)
     for name in ("bands", "agreement", "features"):
         table = getattr(found, name).to_csv(index=False, float_format="%.6f", lineterminator="\n")

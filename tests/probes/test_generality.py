@@ -78,9 +78,9 @@ def separating(seed: int, share: float) -> torch.Tensor:
     return torch.from_numpy(x).float()
 
 
-@pytest.mark.parametrize(("share", "most"), [(0.0, 0.15), (1.0, 1.0)])
+@pytest.mark.parametrize("share", [0.0, 1.0])
 def test_heads_that_share_no_direction_beat_majority_by_chance_and_are_told_from_those_that_share_one(
-    share: float, most: float
+    share: float,
 ) -> None:
     lucky, called = [], []
     for seed in range(12):
@@ -89,9 +89,10 @@ def test_heads_that_share_no_direction_beat_majority_by_chance_and_are_told_from
         lucky.append(table["margin_general_low"] > 0)
         called.append((table["margin_general_low"] > 0) & (table["p_general"] < 0.05))
     assert np.mean(lucky) > 0.05
-    assert np.mean(np.any(called, axis=1)) <= most
     if share:
         assert np.mean(called) > 0.8
+    else:
+        assert np.mean(np.any(called, axis=1)) <= 0.15
 
 
 def test_the_labels_of_the_tested_fold_and_variant_move_nothing_there() -> None:
