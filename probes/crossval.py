@@ -110,7 +110,7 @@ def probe_vectors(
     _check_classes(labels, folds, n_classes, n_folds)
     order = torch.argsort(folds, stable=True)
     bounds = [0, *torch.bincount(folds).cumsum(0).tolist()]
-    members = _training_sets(n_folds).to(x.device)
+    members = training_sets(n_folds).to(x.device)
 
     def work(block: slice) -> list[HeadProbes]:
         rows = standardise(x[block][:, order], labels[:, order], n_classes, bounds)
@@ -127,8 +127,16 @@ def probe_vectors(
     )
 
 
-def _training_sets(n_folds: int) -> Tensor:
-    """Return whether the probe of fold k trains on a fold: on all but k and k + 1, (n_folds, n_folds) bool."""
+def training_sets(n_folds: int) -> Tensor:
+    """Return whether the probe of fold k trains on a fold: on all but k and k + 1, (n_folds, n_folds) bool.
+
+    Args:
+        n_folds: K, at least 3.
+
+    Example:
+        >>> training_sets(4).int().tolist()
+        [[0, 0, 1, 1], [1, 0, 0, 1], [1, 1, 0, 0], [0, 1, 1, 0]]
+    """
     number = torch.arange(n_folds)
     return (number[:, None] != number) & ((number[:, None] + 1) % n_folds != number)
 

@@ -13,7 +13,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from probes.crossval import HeadProbes
+from probes.crossval import HeadProbes, training_sets
 from probes.jointly import JointProbes, fit_jointly
 from probes.logistic import class_log_proba
 from probes.screen import Splits, advance, screen
@@ -136,9 +136,7 @@ def _best_single(cell: Cell, device: torch.device) -> tuple[Tensor, Tensor]:
 def _splits(labels: Tensor, folds: Tensor, n_classes: int) -> Splits:
     """Return labels and folds for the screen: test fold k trains on all folds but k and k + 1."""
     bounds = (0, *torch.bincount(folds).cumsum(0).tolist())
-    number = torch.arange(len(bounds) - 1, device=folds.device)
-    members = (number[:, None] != number) & ((number[:, None] + 1) % len(number) != number)
-    return Splits(labels, n_classes, bounds, members)
+    return Splits(labels, n_classes, bounds, training_sets(len(bounds) - 1).to(folds.device))
 
 
 def _next(loss: Tensor, sets: Tensor) -> Tensor:

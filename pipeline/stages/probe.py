@@ -1,7 +1,6 @@
 """Stage `probe@<model>-<dataset>`: activations and labels in, the evidence on every head out."""
 
 import argparse
-import json
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -13,7 +12,6 @@ import numpy as np
 import pandas as pd
 import torch
 from numpy.typing import NDArray
-from safetensors.numpy import save_file
 from tqdm import tqdm
 
 from pipeline.device import choose_device
@@ -22,6 +20,7 @@ from pipeline.inputs import Inputs, read_inputs
 from pipeline.jsonfile import write_json
 from pipeline.params import load_params, read_section
 from pipeline.predictions import write_predictions
+from pipeline.probefile import PARTS, write_probes, write_replicates
 from pipeline.probeparams import ProbeParams
 from pipeline.store import untrained_name, z_name
 from probes.baselines import majority_correct, project
@@ -107,7 +106,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     _write(folder, cell, probed, table, summary)
     sets.sets.to_parquet(folder / "sets.parquet", index=False)
     sets.chosen.to_parquet(folder / "chosen.parquet", index=False)
-    _write_replicates(folder, replicates, null)
+    write_replicates(folder / "replicates.safetensors", replicates, null.best)
     best, selected = summary["best"], summary["selected"]
     print(
         f"probe {args.model} {args.dataset}: best {head_name(best['layer'], best['head'])} "
@@ -333,22 +332,12 @@ def _write(folder: Path, cell: Inputs, probed: Probed, table: pd.DataFrame, summ
     names = [head_name(*place) for place in cell.places]
     ids, labels = cell.rows["example_id"].tolist(), cell.rows["label"].tolist()
     write_predictions(folder / "predictions.parquet", ids, labels, cell.folds, names, probed.log_proba)
-    tensors = {
-        f"L{number:02d}.{name}": getattr(layer, name).float().contiguous().numpy()
+    layers = {
+        number: {part: getattr(layer, part).numpy() for part in PARTS}
         for number, layer in zip(cell.manifest["layers"], probed.layers, strict=True)
-        for name in ("coef", "intercept", "mean", "scale", "strength")
     }
-    # One metadata key: with more, their order in the file would change from run to run.
-    about = {"classes": cell.classes, "axes": "(n_heads, n_folds, ...)", "model": summary["model"]}
-    save_file(tensors, folder / "probes.safetensors", metadata={"head_atlas": json.dumps(about)})
+    write_probes(folder / "probes.safetensors", layers, cell.classes, summary["model"])
     write_json(folder / "summary.json", summary)
-
-
-def _write_replicates(folder: Path, replicates: dict[str, NDArray[np.float64]], null: MaxNull) -> None:
-    tensors = {name: values.astype(np.float32) for name, values in replicates.items()}
-    about = {"axes": "(n_replicates, n_heads); null: best accuracy of all heads in every permutation"}
-    null_tensor = {"null": null.best.astype(np.float64)}
-    save_file(tensors | null_tensor, folder / "replicates.safetensors", metadata={"head_atlas": json.dumps(about)})
 
 
 if __name__ == "__main__":
