@@ -82,7 +82,7 @@ def test_two_runs_give_the_same_bytes_and_leave_nothing_of_the_last_one(run: Pat
     (run / "results/report/figures/old.png").write_bytes(b"")
     main([])
     assert outputs(run) == first
-    assert len(first) == 16
+    assert len(first) == 18
 
 
 @pytest.mark.usefixtures("no_figures")
@@ -102,6 +102,11 @@ def test_tables(run: Path, features: list[str]) -> None:
     assert list(heat) == ["model", "feature", "dataset", "layer", "head", "label", "accuracy"]
     assert len(heat) == 72 * len(features)
     assert max(len(str(value)) for value in heat["accuracy"]) <= 8
+    layers = pd.read_csv(tables / "layers.csv")
+    assert layers.drop(columns="model").equals(
+        pd.read_csv(run / "results/taxonomy/minilm/layers.csv")[list(layers)[1:]].round(6)
+    )
+    assert set(layers["model"]) == {"minilm"}
     assert list(pd.read_csv(tables / "datasets.csv")["dataset"]) == features
 
 
