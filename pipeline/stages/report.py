@@ -5,6 +5,7 @@ Run as `python -m pipeline.stages.report` from the top folder of the project.
 
 import argparse
 import shutil
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -58,13 +59,25 @@ def main(argv: Sequence[str] | None = None) -> None:
         PipelineError: If a cell is missing, unexpected or not readable, or a param is wrong.
     """
     argparse.ArgumentParser(prog="python -m pipeline.stages.report", description=__doc__).parse_args(argv)
+    begun = time.perf_counter()
     params = load_params(Path("params.yaml"))
     options = read_section(params, "report", ReportParams)
     if options.top_heads < 1:
         raise PipelineError(f"params.yaml: report.top_heads: expected 1 or more, got {options.top_heads}")
     atlas = read_atlas(params)
     write_report(atlas, options)
-    print(f"report: {(REPORT / 'index.html').as_posix()}")
+    print(_told(atlas, time.perf_counter() - begun))
+
+
+def _told(atlas: Atlas, seconds: float) -> str:
+    """Return the line about the finished report."""
+    sizes = {path: path.stat().st_size for path in REPORT.rglob("*") if path.is_file()}
+    page = REPORT / "index.html"
+    return (
+        f"report: {page.as_posix()} ({sizes[page] / 2**20:.1f} MiB) and {len(sizes) - 1} more files "
+        f"({sum(sizes.values()) / 2**20:.1f} MiB in all) on {len(atlas.cards)} datasets and "
+        f"{', '.join(model.slug for model in atlas.models)}, {seconds:.1f} s"
+    )
 
 
 def read_atlas(params: Mapping[str, Any]) -> Atlas:

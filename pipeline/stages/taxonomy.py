@@ -1,6 +1,7 @@
 """Stage `taxonomy@<model>`: all probe cells of a model in, one row a head out."""
 
 import argparse
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -59,6 +60,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m pipeline.stages.taxonomy", description=main.__doc__)
     parser.add_argument("model")
     model = parser.parse_args(argv).model
+    begun = time.perf_counter()
     params = load_params(Path("params.yaml"))
     settings = read_section(params, "taxonomy", TaxonomyParams)
     cells = wanted_cells(Path("results/probes") / model, params["datasets"], "dataset")
@@ -77,7 +79,9 @@ def main(argv: Sequence[str] | None = None) -> None:
     write_json(folder / "taxonomy.json", _summary(model, settings, survey, results, heads))
     reached = ", ".join(f"{int((heads['rung'] >= rung).sum())} {name}" for rung, name, _ in RUNGS[1:4])
     unstable = int((heads["stability"] < settings.stable).sum())
-    print(f"taxonomy {model}: of {len(heads)} heads {reached}; labels {_counts(heads['label'])}, {unstable} unstable")
+    labels = ", ".join(f"{count} {label}" for label, count in _counts(heads["label"]).items())
+    seconds = time.perf_counter() - begun
+    print(f"taxonomy {model}: of {len(heads)} heads {reached}; labels: {labels}; {unstable} unstable, {seconds:.1f} s")
 
 
 def _stretch(cell: Path, values: Mapping[str, Any]) -> float:

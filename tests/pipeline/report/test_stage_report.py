@@ -199,6 +199,18 @@ def test_several_models_get_a_selector(
 
 
 @pytest.mark.usefixtures("no_figures")
+def test_one_line_tells_what_was_written(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    main([])
+    files = {path: path.stat().st_size for path in (run / "results/report").rglob("*") if path.is_file()}
+    page_size = files[run / "results/report/index.html"] / 2**20
+    assert re.fullmatch(
+        rf"report: results/report/index\.html \({page_size:.1f} MiB\) and {len(files) - 1} more files "
+        rf"\({sum(files.values()) / 2**20:.1f} MiB in all\) on 6 datasets and minilm, \d+\.\d s\n",
+        capsys.readouterr().out,
+    )
+
+
+@pytest.mark.usefixtures("no_figures")
 def test_one_model_is_compared_with_none(run: Path) -> None:
     main([])
     assert not [path for path in (run / "results/report").rglob("models_*")]
