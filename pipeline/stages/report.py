@@ -17,14 +17,17 @@ from pipeline.errors import PipelineError, exit_on
 from pipeline.jsonfile import read_json, write_json
 from pipeline.params import load_params, read_section
 from pipeline.report import results, tables
+from pipeline.report.booktabs import PaperTable, document, render
 from pipeline.report.comparison_figures import best_figure, comparison_figure
+from pipeline.report.comparison_tables import comparison_frames, comparison_tables
 from pipeline.report.figures import figures
 from pipeline.report.page import render_page
+from pipeline.report.paper_tables import paper_tables
 from pipeline.report.provenance import provenance
 from pipeline.report.references import bibliography
 from pipeline.report.results import Atlas, ModelResults
 from pipeline.report.structure_figures import layer_figure, tree_figure
-from probes.across import compare_models
+from probes.across import Comparison, compare_models
 from probes.errors import ProbeError
 from probes.profiles import family_shares
 from probes.structure import cluster_heads, profiles
@@ -140,19 +143,22 @@ def write_report(atlas: Atlas, options: ReportParams) -> None:
     """
     origin = provenance(atlas, Path())
     shutil.rmtree(REPORT, ignore_errors=True)  # or the figure of a removed dataset would stay
-    for name, table in {
+    works = bibliography(atlas, origin["code_commit"])
+    frames = {
+        "taxonomy": tables.taxonomy_counts(atlas),
         "best_heads": tables.best_heads(atlas, options.top_heads),
-        "datasets": tables.dataset_facts(atlas),
-        "heatmap": tables.heat_map(atlas),
-    }.items():
-        _write(REPORT / "tables" / f"{name}.csv", table.to_csv(index=False, lineterminator="\n").encode("utf-8"))
+        "phases": tables.phase_map(atlas),
+        "datasets": tables.dataset_facts(atlas, tables.citation_keys(works, atlas.cards)),
+    }
     rung = int(atlas.params["taxonomy"]["label_rung"])
     scores = {
         model.slug: _read_csv(TAXONOMY / model.slug / "scores.csv", results.PROFILE_COLUMNS) for model in atlas.models
     }
-    for name, image in (figures(atlas) | _structure(scores, rung) | _comparison(scores, rung)).items():
+    found = compare_models(scores, rung) if len(scores) > 1 else None
+    _write_tables(frames | {"heatmap": tables.heat_map(atlas)}, paper_tables(atlas, frames), found)
+    for name, image in (figures(atlas) | _structure(scores, rung) | _comparison(found)).items():
         _write(REPORT / "figures" / name, image)
-    _write(REPORT / "references.bib", bibliography(atlas, origin["code_commit"]).encode("utf-8"))
+    _write(REPORT / "references.bib", works.encode("utf-8"))
     write_json(REPORT / "provenance.json", origin)
     _write(REPORT / "index.html", render_page(atlas, origin).encode("utf-8"))
     write_json(METRICS, tables.metrics(atlas))
@@ -172,14 +178,22 @@ def _structure(scores: Mapping[str, pd.DataFrame], rung: int) -> dict[str, bytes
     return images
 
 
-def _comparison(scores: Mapping[str, pd.DataFrame], rung: int) -> dict[str, bytes]:
-    """Write the tables of several models side by side, and return their figures; nothing for one model."""
-    if len(scores) < 2:
+def _write_tables(frames: Mapping[str, pd.DataFrame], papers: Sequence[PaperTable], found: Comparison | None) -> None:
+    """Write every table as CSV, those for papers as LaTeX too, and a document that shows these."""
+    if found is not None:
+        sides = comparison_frames(found.bands, found.agreement, found.features)
+        frames, papers = {**frames, **sides}, [*papers, *comparison_tables(sides, found.datasets)]
+    for name, table in frames.items():
+        _write(REPORT / "tables" / f"{name}.csv", table.to_csv(index=False, lineterminator="\n").encode("utf-8"))
+    for paper in papers:
+        _write(REPORT / "tables" / f"{paper.name}.tex", render(paper).encode("utf-8"))
+    _write(REPORT / "tables/all.tex", document([paper.name for paper in papers]).encode("utf-8"))
+
+
+def _comparison(found: Comparison | None) -> dict[str, bytes]:
+    """Return the figures of several models side by side; nothing for one model."""
+    if found is None:
         return {}
-    found = compare_models(scores, rung)
-    for name in ("bands", "agreement", "features"):
-        table = getattr(found, name).to_csv(index=False, float_format="%.6f", lineterminator="\n")
-        _write(REPORT / "tables" / f"models_{name}.csv", table.encode("utf-8"))
     title = f"Where models read each family ({len(found.datasets)} datasets that all were probed on)"
     return {
         "models_layers.png": comparison_figure(found.profiles, found.bands, found.agreement, title),
