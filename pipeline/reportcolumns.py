@@ -1,0 +1,95 @@
+"""What every column of the report's tables is."""
+
+from collections.abc import Mapping
+
+from probes.schema import TABLES as TAXONOMY
+from probes.structure_columns import AGREEMENT, BANDS, BEST
+from probes.table import COLUMNS as SCORES
+
+RUNGS = {
+    "n_decodable": "heads on rung 1 or higher for at least one feature of the family",
+    "n_selective": "heads on rung 2 or higher",
+    "n_general": "heads on rung 3",
+}
+BEST_HEADS = (
+    *("model", "feature", "dataset", "family", "layer", "head", "n_examples", "accuracy", "accuracy_low"),
+    *("accuracy_high", "balanced_accuracy", "auroc", "information_bits", "log_loss", "codelength", "p_value"),
+    *("control_accuracy", "selectivity", "selectivity_low", "selectivity_high"),
+    *(
+        f"{start}{name}{end}"
+        for name in ("majority", "surface", "embedding", "untrained", "projection", "skyline")
+        for start, end in (("", ""), ("margin_", ""), ("margin_", "_low"), ("margin_", "_high"))
+    ),
+)
+PLACE = {name: SCORES[name] for name in ("model", "feature", "dataset", "layer", "head")}
+REPORT_TABLES: dict[str, tuple[str, Mapping[str, str]]] = {
+    "taxonomy": (
+        "one row for a model and family; then polyfunctional, unassigned and all heads",
+        {
+            "model": "slug of the model",
+            "label": "family, polyfunctional, unassigned, or all",
+            "n_features": "features of the family that were probed",
+            **RUNGS,
+            "n_heads": "heads with that label",
+            "n_unstable": "of these, heads whose label's stability is below taxonomy.stable; empty where not measured",
+        },
+    ),
+    "best_heads": (
+        "one row for a model, dataset and one of its report.top_heads most accurate heads",
+        {
+            **{name: SCORES[name] for name in BEST_HEADS},
+            "rank": "1 for the most accurate",
+            "label": "label of the head, such as L3H7",
+            "passes": "whether it is on rung 1 or higher for the dataset",
+            "rung": "0 not decodable, 1 decodable, 2 selective, 3 general, for this dataset",
+            "selected": "accuracy of the heads chosen for each fold without it; the same for all heads of a dataset",
+            "selected_low": "lower end of its cluster-bootstrap interval",
+            "selected_high": "upper end of its cluster-bootstrap interval",
+        },
+    ),
+    "phases": (
+        "one row for a model and head that the survey names",
+        {"model": "slug of the model"} | {name: text for name, (_, text) in TAXONOMY["phases"].items()},
+    ),
+    "datasets": (
+        "one row for a dataset",
+        {
+            "dataset": "slug of the dataset",
+            "feature": "what the labels say",
+            "family": SCORES["family"],
+            "readout": "token probed: last (of the text), span (last that touches it), mean, first",
+            "n_examples": "examples that were kept",
+            "n_groups": "units that never cross a fold",
+            "n_control_keys": "units that get one random control label each",
+            "n_classes": "classes of the label",
+            "classes": "class=examples, joined by ;",
+            "majority": "share of the most frequent class",
+            "surface": "accuracy of a bag of uni- and bigrams on the same folds",
+            "licence": "of the data",
+            "source": "kind of the source: generator, path or hub",
+            "sha256": "of the rows that were read",
+            "warnings": "findings of data.check that are warnings",
+            "cite": "keys of its works in references.bib, joined by ;",
+        },
+    ),
+    "heatmap": (
+        "one row for a model, dataset and head",
+        {**PLACE, "label": "label of the head, such as L3H7", "accuracy": SCORES["accuracy"]},
+    ),
+    "models_bands": ("one row for a family, model, stack and third of the depth; with several models", BANDS),
+    "models_agreement": ("one row for a family and two stacks of two models; with several models", AGREEMENT),
+    "models_features": ("one row for a feature and model; with several models", BEST),
+}
+METRICS = {
+    "<model>.heads": "heads of the model",
+    "<model>.heads_decodable": "heads on rung 1 or higher for at least one feature",
+    "<model>.heads_specialised": "heads labelled with one family",
+    "<model>.heads_polyfunctional": "heads that hold several families",
+    "<model>.<dataset>.best_accuracy": "accuracy of the most accurate head",
+    "<model>.<dataset>.best_accuracy_low": "lower end of its interval",
+    "<model>.<dataset>.selected_accuracy": "accuracy of the heads chosen for each fold without it",
+    "<model>.<dataset>.majority": "share of the most frequent class",
+    "<model>.<dataset>.surface": "accuracy of a bag of words",
+    "<model>.<dataset>.heads_decodable": "heads on rung 1 or higher",
+    "<model>.<dataset>.heads_selective": "heads on rung 2 or higher",
+}
