@@ -141,8 +141,9 @@ def _key(entry: str) -> str:
 
 
 def _work(entry: str) -> tuple[str, ...]:
-    """Return an entry without its key, in words."""
-    return tuple(ENTRY_KEY.sub("", entry, count=1).split())
+    """Return an entry without its key and without lines of comment, in words."""
+    lines = ENTRY_KEY.sub("", entry, count=1).splitlines()
+    return tuple(word for line in lines if not line.startswith("%") for word in line.split())
 
 
 def dataset_facts(atlas: Atlas, keys: Mapping[str, Sequence[str]]) -> pd.DataFrame:

@@ -143,22 +143,28 @@ def write_report(atlas: Atlas, options: ReportParams) -> None:
     """
     origin = provenance(atlas, Path())
     shutil.rmtree(REPORT, ignore_errors=True)  # or the figure of a removed dataset would stay
-    works = bibliography(atlas, origin["code_commit"])
+    bibtex = bibliography(atlas, origin["code_commit"])
     frames = {
         "taxonomy": tables.taxonomy_counts(atlas),
         "best_heads": tables.best_heads(atlas, options.top_heads),
         "phases": tables.phase_map(atlas),
-        "datasets": tables.dataset_facts(atlas, tables.citation_keys(works, atlas.cards)),
+        "datasets": tables.dataset_facts(atlas, tables.citation_keys(bibtex, atlas.cards)),
     }
+    _write_papers(paper_tables(atlas, frames))
+    for name, table in {
+        **frames,
+        "heatmap": tables.heat_map(atlas),
+    }.items():
+        _write(REPORT / "tables" / f"{name}.csv", table.to_csv(index=False, lineterminator="\n").encode("utf-8"))
     rung = int(atlas.params["taxonomy"]["label_rung"])
     scores = {
         model.slug: _read_csv(TAXONOMY / model.slug / "scores.csv", results.PROFILE_COLUMNS) for model in atlas.models
     }
-    found = compare_models(scores, rung) if len(scores) > 1 else None
-    _write_tables(frames | {"heatmap": tables.heat_map(atlas)}, paper_tables(atlas, frames), found)
-    for name, image in (figures(atlas) | _structure(scores, rung) | _comparison(found)).items():
+    for name, image in (figures(atlas) | _structure(scores, rung) | _comparison(scores, rung)).items():
         _write(REPORT / "figures" / name, image)
-    _write(REPORT / "references.bib", works.encode("utf-8"))
+    papers = sorted(path.stem for path in (REPORT / "tables").glob("*.tex"))
+    _write(REPORT / "tables/all.tex", document(papers).encode("utf-8"))
+    _write(REPORT / "references.bib", bibtex.encode("utf-8"))
     write_json(REPORT / "provenance.json", origin)
     _write(REPORT / "index.html", render_page(atlas, origin).encode("utf-8"))
     write_json(METRICS, tables.metrics(atlas))
@@ -178,27 +184,30 @@ def _structure(scores: Mapping[str, pd.DataFrame], rung: int) -> dict[str, bytes
     return images
 
 
-def _write_tables(frames: Mapping[str, pd.DataFrame], papers: Sequence[PaperTable], found: Comparison | None) -> None:
-    """Write every table as CSV, those for papers as LaTeX too, and a document that shows these."""
-    if found is not None:
-        sides = comparison_frames(found.bands, found.agreement, found.features)
-        frames, papers = {**frames, **sides}, [*papers, *comparison_tables(sides, found.datasets)]
-    for name, table in frames.items():
-        _write(REPORT / "tables" / f"{name}.csv", table.to_csv(index=False, lineterminator="\n").encode("utf-8"))
-    for paper in papers:
-        _write(REPORT / "tables" / f"{paper.name}.tex", render(paper).encode("utf-8"))
-    _write(REPORT / "tables/all.tex", document([paper.name for paper in papers]).encode("utf-8"))
-
-
-def _comparison(found: Comparison | None) -> dict[str, bytes]:
-    """Return the figures of several models side by side; nothing for one model."""
-    if found is None:
+def _comparison(scores: Mapping[str, pd.DataFrame], rung: int) -> dict[str, bytes]:
+    """Write the tables of several models side by side, and return their figures; nothing for one model."""
+    if len(scores) < 2:
         return {}
+    found = compare_models(scores, rung)
+    _write_comparison(found)
     title = f"Where models read each family ({len(found.datasets)} datasets that all were probed on)"
     return {
         "models_layers.png": comparison_figure(found.profiles, found.bands, found.agreement, title),
         "models_best.png": best_figure(found.features, "The best head of each model on each feature"),
     }
+
+
+def _write_comparison(found: Comparison) -> None:
+    frames = comparison_frames(found.bands, found.agreement, found.features)
+    for name, table in frames.items():
+        csv = table.to_csv(index=False, float_format="%.6f", lineterminator="\n")
+        _write(REPORT / "tables" / f"{name}.csv", csv.encode("utf-8"))
+    _write_papers(comparison_tables(frames, found.datasets))
+
+
+def _write_papers(papers: Sequence[PaperTable]) -> None:
+    for paper in papers:
+        _write(REPORT / "tables" / f"{paper.name}.tex", render(paper).encode("utf-8"))
 
 
 def _write(path: Path, content: bytes) -> None:
