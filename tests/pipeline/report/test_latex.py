@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pylatexenc.latex2text import LatexNodes2Text
 
-from pipeline.report.booktabs import Column, PaperTable, counts, document, intervals, render, text_column
+from pipeline.report.booktabs import Column, PaperTable, counts, document, intervals, page, render, text_column
 from pipeline.report.latex import breakable, count, decimal, escape, interval, p_value
 
 SPECIALS = r"& % $ # _ { } ~ ^ \ < > | - -- --- a--b"
@@ -111,13 +111,13 @@ def test_a_small_p_is_only_called_small(value: float, shown: str) -> None:
     assert p_value(value) == shown
 
 
-def table(page: str, rows: int = 2, **more: object) -> PaperTable:
+def table(where: str, rows: int = 2, **more: object) -> PaperTable:
     columns = (text_column("Name", [f"row {row}" for row in range(rows)]), Column("$x$", ("1",) * rows))
-    return PaperTable("m_some", "A title", "A caption.", "A note.", columns, page, **more)  # type: ignore[arg-type]
+    return PaperTable("m_some", "A title", "A caption.", "A note.", columns, where, **more)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
-    ("page", "packages", "environment"),
+    ("where", "packages", "environment"),
     [
         ("table", {"booktabs", "array"}, "table"),
         ("longtable", {"booktabs", "array", "longtable"}, "longtable"),
@@ -125,9 +125,9 @@ def table(page: str, rows: int = 2, **more: object) -> PaperTable:
     ],
 )
 def test_a_file_names_its_packages_and_holds_a_whole_environment(
-    page: str, packages: set[str], environment: str
+    where: str, packages: set[str], environment: str
 ) -> None:
-    tex = render(table(page))
+    tex = render(table(where))
     first, _, body = tex.partition("\n")
     assert first.startswith("%") and set(re.findall(r"\\usepackage\{(\w+)\}", first)) == packages
     assert rf"\begin{{{environment}}}" in body and rf"\end{{{environment}}}" in body
@@ -141,6 +141,10 @@ def test_groups_have_space_and_a_heading() -> None:
     assert lines[start + 1 : start + 5] == [
         r"\multicolumn{2}{@{}l}{\itshape x\_1} \\*", r"row 0 & 1 \\", r"\addlinespace", r"row 1 & 1 \\",
     ]  # fmt: skip
+
+
+def test_a_table_that_fills_a_page_breaks_over_pages() -> None:
+    assert (page(pd.DataFrame(index=range(44))), page(pd.DataFrame(index=range(45)))) == ("table", "longtable")
 
 
 def test_only_long_text_breaks_its_lines() -> None:

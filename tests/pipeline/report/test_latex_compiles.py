@@ -14,6 +14,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from pipeline.report.booktabs import Page, PaperTable, document, render, text_column
 from pipeline.report.latex import escape
 from pipeline.stages.report import main
 
@@ -94,6 +95,16 @@ def test_hostile_text_is_set_as_text(run: Path, pdflatex: str) -> None:
     assert status == 0 and [line for line in found if "too wide" not in line] == []
     tex = (folder / "datasets.tex").read_text(encoding="utf-8")
     assert tex.isascii() and r"\textbackslash{}end\{table\}" in tex and "[U+1F600]" in tex
+
+
+@pytest.mark.parametrize("where", ["longtable", "landscape"])
+def test_a_long_table_goes_on_over_pages(tmp_path: Path, pdflatex: str, where: Page) -> None:
+    columns = (text_column("Name", ["a row"] * 150), text_column("Text", ["words " * 20] * 150))
+    long = PaperTable("long", "A title", "A caption.", "A note.", columns, where, {0: "first", 100: "second"})
+    (tmp_path / "long.tex").write_text(render(long))
+    (tmp_path / "all.tex").write_text(document(["long"]))
+    assert complaints(pdflatex, tmp_path, "all") == (0, [])
+    assert len(re.findall(r"\[\d+\s*\]", (tmp_path / "all.log").read_text(encoding="utf-8", errors="replace"))) > 3
 
 
 @pytest.mark.parametrize("encoding", ["OT1", "T1"])
