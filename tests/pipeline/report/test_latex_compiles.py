@@ -14,10 +14,13 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from data.spec import load_spec
 from pipeline.report.booktabs import Page, PaperTable, document, render, text_column
 from pipeline.report.latex import escape
+from pipeline.report.references import dataset_entries
 from pipeline.stages.report import main
 
+ROOT = Path(__file__).parents[3]
 HOSTILE = r"""\end{table}\input{x} & % $ # _ { } ~ ^ \ [x] * " ' ` <a|b> -- Ünï Ω 中文 😀 $x$ \\ %""" + "\u202e\u0301"
 LETTER = r"\documentclass{article}\usepackage[letterpaper,margin=1in]{geometry}"
 WIDEST = 1.0  # points by which a box may be too wide
@@ -95,6 +98,23 @@ def test_hostile_text_is_set_as_text(run: Path, pdflatex: str) -> None:
     assert status == 0 and [line for line in found if "too wide" not in line] == []
     tex = (folder / "datasets.tex").read_text(encoding="utf-8")
     assert tex.isascii() and r"\textbackslash{}end\{table\}" in tex and "[U+1F600]" in tex
+
+
+def test_the_works_of_all_specs_are_set(tmp_path: Path, pdflatex: str) -> None:
+    specs = [load_spec(path) for path in sorted((ROOT / "data/specs").glob("*.yaml"))]
+    works = [work for spec in specs for work in dataset_entries(spec.path.stem, spec.citation)]
+    keys = [re.findall(r"@\w+\{([^,]+),", work)[0] for work in works]
+    entries = dict(zip(keys, works, strict=True))
+    (tmp_path / "references.bib").write_text("\n\n".join(entries.values()), encoding="utf-8")
+    (tmp_path / "tables").mkdir()
+    (tmp_path / "tables/none.tex").write_text(rf"\cite{{{','.join(entries)}}}")
+    (tmp_path / "tables/all.tex").write_text(document(["none"]))
+    complaints(pdflatex, tmp_path / "tables", "all")
+    bibtex = subprocess.run(["bibtex", "all"], cwd=tmp_path / "tables", capture_output=True, text=True, check=False)
+    assert (bibtex.returncode, "Warning" in bibtex.stdout) == (0, False), bibtex.stdout
+    status, found = complaints(pdflatex, tmp_path / "tables", "all")
+    assert status == 0 and [line for line in found if "too wide" not in line] == []
+    assert (tmp_path / "tables/all.bbl").read_text(encoding="utf-8").count(r"\bibitem") == len(entries) > 30
 
 
 @pytest.mark.parametrize("where", ["longtable", "landscape"])
