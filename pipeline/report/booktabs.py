@@ -142,7 +142,7 @@ def render(table: PaperTable) -> str:
 def _float(table: PaperTable) -> str:
     heading, rows = _lines(table)
     return "\n".join([
-        r"\begin{table}[htbp]", r"\centering", table.size, r"\setlength{\tabcolsep}{3pt}",
+        r"\begin{table}[htbp]", r"\centering", table.size, r"\setlength{\tabcolsep}{4pt}",
         r"\setlength{\abovecaptionskip}{0pt}\setlength{\belowcaptionskip}{6pt}",  # the caption stands above
         rf"\caption[{{{table.title}}}]{{{_caption(table)}}}", rf"\label{{tab:{table.name}}}",
         rf"\begin{{tabular}}{{{_specs(table)}}}", r"\toprule", heading, r"\midrule", *rows, r"\bottomrule",
