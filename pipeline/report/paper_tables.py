@@ -22,7 +22,7 @@ RUNG_HEADINGS = {"n_decodable": "Decodable", "n_selective": "Selective", "n_gene
 
 
 def paper_tables(atlas: Atlas, frames: Mapping[str, pd.DataFrame]) -> list[PaperTable]:
-    """Return the tables of every model and the one of the datasets.
+    """Return the tables of every model and the one of the datasets; without a table that has no rows.
 
     Args:
         atlas: The run.
@@ -43,7 +43,8 @@ def paper_tables(atlas: Atlas, frames: Mapping[str, pd.DataFrame]) -> list[Paper
             _margins(atlas, model, best, titles),
             _phases(atlas, model, mine["phases"]),
         ]
-    return [*tables, _datasets(_by_family(frames["datasets"]), titles)]
+    tables.append(_datasets(_by_family(frames["datasets"]), titles))
+    return [table for table in tables if table.columns[0].cells]
 
 
 def _by_family(rows: pd.DataFrame) -> pd.DataFrame:

@@ -169,6 +169,18 @@ def test_the_phase_map_is_that_of_the_csv(run: Path) -> None:
     assert found[-1] == ["Induction Head", "not identifiable", "", "--", "--", "--"]
 
 
+def test_a_run_that_found_nothing_has_counts_of_zero_and_no_empty_table(run: Path) -> None:
+    folder = run / "results/taxonomy/minilm"
+    for name in ("assignments", "phases"):
+        lines = (folder / f"{name}.csv").read_text().splitlines(keepends=True)
+        (folder / f"{name}.csv").write_text(lines[0])
+    frames, tables = read(run)
+    found = {name: cells for name, *cells in rows_of(render(tables["minilm_taxonomy"]))}
+    assert found["all heads"][:4] == ["6", "0", "0", "0"] and found["truth"][:4] == ["1", "0", "0", "0"]
+    assert "minilm_phases" not in tables and len(frames["phases"]) == 0
+    assert {cells[-1] for cells in rows_of(render(tables["minilm_best_heads"]))} == {"0"}
+
+
 def test_datasets_are_those_of_the_csv(odd: Path) -> None:
     frames, tables = read(odd)
     facts = frames["datasets"].set_index("feature")
