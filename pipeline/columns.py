@@ -6,7 +6,7 @@ No stage reaches this file: a better word in it runs nothing again.
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from pipeline.reportcolumns import METRICS, REPORT_TABLES
+from pipeline.reportcolumns import HEADLINES, METRICS, REPORT_TABLES
 from probes.structure_columns import CHOSEN_COLUMNS, SET_COLUMNS
 from probes.table import COLUMNS as HEAD_COLUMNS
 from probes.transfer import COLUMNS as TRANSFER_COLUMNS
@@ -229,5 +229,6 @@ FILES = (
         None,
     ),
     *(File(f"results/report/tables/{name}.csv", *table, {}) for name, table in REPORT_TABLES.items()),
-    File("results/metrics.json", "the numbers of `dvc metrics`", METRICS, None),
+    File("results/metrics/<model>.json", "a row of `dvc metrics show`", HEADLINES, None),
+    File("results/metrics.json", "all numbers of `dvc metrics`, by family and dataset", METRICS, None),
 )

@@ -2,7 +2,7 @@
 
 import gc
 import shutil
-import sys
+import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -12,7 +12,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from tqdm import tqdm
 
 from pipeline.align import TokenizedTexts
 from pipeline.assemble import assemble
@@ -25,6 +24,7 @@ from pipeline.heads import narrows
 from pipeline.job import describe_job
 from pipeline.layout import Shapes, array_shapes, row_width, streams_entering, streams_leaving
 from pipeline.models import SPLIT, LoadedModel, build_twin, load_model
+from pipeline.progress import counted, tell
 from pipeline.ranks import Ranks
 from pipeline.recomposition import check_batching, check_recomposition
 from pipeline.store import finish_store
@@ -80,6 +80,23 @@ class Cell:
 
 
 @dataclass(frozen=True)
+class Speed:
+    """How fast a process read; a pass that was finished earlier counts for nothing.
+
+    Attributes:
+        tokens: Tokens read, by the model and by its twin.
+        seconds: What that took.
+    """
+
+    tokens: int = 0
+    seconds: float = 0.0
+
+    def __add__(self, other: "Speed") -> "Speed":
+        """Return both one after the other."""
+        return Speed(self.tokens + other.tokens, self.seconds + other.seconds)
+
+
+@dataclass(frozen=True)
 class _Plan:
     """How the work is cut up.
 
@@ -119,13 +136,13 @@ class _Plan:
         try:
             return has_shard(path, shape)
         except PipelineError as error:
-            _say(f"{error}: computed again")
+            tell(f"{error}: computed again")
             path.unlink(missing_ok=True)  # so that it is told once
             return False
 
 
-def extract(cell: Cell, ranks: Ranks) -> None:
-    """Compute what is not there yet, then write the store.
+def extract(cell: Cell, ranks: Ranks) -> Speed:
+    """Compute what is not there yet, write the store, and return how fast this process read.
 
     Args:
         cell: The cell; its work in progress is locked by the first process.
@@ -145,17 +162,18 @@ def extract(cell: Cell, ranks: Ranks) -> None:
         _check_room(plan)
     ranks.wait()  # for the first one to have prepared the work
     own = ranks.share(plan.shards)
-    _run(plan, "trained", model, own, ranks)
+    speed = _run(plan, "trained", model, own, ranks)
     del model
     gc.collect()  # one of the two in memory at a time: a model may lie in a reference cycle when nobody uses it
     if plan.missing("untrained", own):
         twin = build_twin(cell.config, source, cell.seed, ranks.device, cell.precision)
         _check_twin(source, _facts(twin), facts)
-        _run(plan, "untrained", _checked(twin, f"{source}, untrained twin"), own, ranks)
+        speed += _run(plan, "untrained", _checked(twin, f"{source}, untrained twin"), own, ranks)
     ranks.wait()  # for all shards
     if ranks.first:
         _finish(plan, facts)
     ranks.wait()
+    return speed
 
 
 def _prepare(cell: Cell, device: str) -> None:
@@ -164,7 +182,7 @@ def _prepare(cell: Cell, device: str) -> None:
     settings = {"precision": cell.precision, "batch_tokens": cell.batch_tokens, "seed": cell.seed, "device": kind}
     differing = prepare_work(cell.work, describe_job(cell.checkpoint, cell.example_ids, cell.tokens, settings))
     if differing:
-        _say(f"{cell.work}: half-finished work with other {', '.join(differing)} is deleted; starting over")
+        tell(f"{cell.work}: half-finished work with other {', '.join(differing)} is deleted; starting over")
 
 
 def _checked(model: LoadedModel, source: str) -> LoadedModel:
@@ -189,19 +207,21 @@ def _check_room(plan: _Plan) -> None:
         )
 
 
-def _run(plan: _Plan, kind: str, model: LoadedModel, own: list[Shard], ranks: Ranks) -> None:
-    """Compute the missing ones among this process's shards of one pass."""
+def _run(plan: _Plan, kind: str, model: LoadedModel, own: list[Shard], ranks: Ranks) -> Speed:
+    """Compute the missing ones among this process's shards of one pass, and return how fast."""
     cell, shards = plan.cell, plan.missing(kind, own)
     title = cell.title if kind == "trained" else f"{cell.title}, untrained twin"
     total, missing = (sum(len(shard.examples) for shard in some) for some in (own, shards))
     if missing < total and ranks.first:
-        _say(f"{title}: {total - missing} of {total} examples are there from an earlier run")
+        tell(f"{title}: {total - missing} of {total} examples are there from an earlier run")
     if not shards:
-        return
+        return Speed()
     narrow = kind == "trained" and narrows(model)
-    quiet = None if ranks.first else True  # None: quiet off a terminal
-    with tqdm(total=total, initial=total - missing, desc=title, unit="text", disable=quiet) as bar:
-        Pass(model, cell.tokens, cell.example_ids, kind, narrow).run(cell.work, shards, bar.update)
+    begun = time.perf_counter()
+    with counted(title, total, "example", total - missing, quiet=not ranks.first) as done:
+        Pass(model, cell.tokens, cell.example_ids, kind, narrow).run(cell.work, shards, done)
+    tokens = sum(int(cell.tokens.lengths[batch].sum()) for shard in shards for batch in shard.batches)
+    return Speed(tokens, time.perf_counter() - begun)
 
 
 def _check_twin(source: str, twin: Mapping[str, Any], model: Mapping[str, Any]) -> None:
@@ -231,7 +251,6 @@ def _finish(plan: _Plan, facts: Mapping[str, Any]) -> None:
         manifest,
     )
     discard_work(cell.work)
-    print(f"{cell.title}: {len(tokens)} examples, {len(cell.dropped)} dropped as too long")
 
 
 def _facts(model: LoadedModel) -> dict[str, Any]:
@@ -248,7 +267,3 @@ def _facts(model: LoadedModel) -> dict[str, Any]:
         "entering": streams_entering(model),
         "leaving": streams_leaving(model),
     }
-
-
-def _say(message: str) -> None:
-    print(message, file=sys.stderr)

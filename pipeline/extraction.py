@@ -1,6 +1,5 @@
 """One pass of a model over the texts, shard by shard: a shard goes to disk while the next one is computed."""
 
-import sys
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
@@ -14,6 +13,7 @@ from pipeline.batches import Shard
 from pipeline.errors import PipelineError
 from pipeline.heads import NotFiniteError, capture
 from pipeline.models import LoadedModel
+from pipeline.progress import tell
 from pipeline.reader import Batch
 from pipeline.work import Rows, shard_path, write_shard
 
@@ -98,7 +98,7 @@ class Pass:
                 "take a smaller model, half precision (`extract.precision`) or all GPUs (`extract.device: split`)"
             )
         self.parts = parts
-        print(f"out of memory with {len(texts)} texts of {longest} tokens: smaller batches from now", file=sys.stderr)
+        tell(f"out of memory with {len(texts)} texts of {longest} tokens: smaller batches from now")
         if self.model.device.type == "cuda":
             torch.cuda.empty_cache()
 

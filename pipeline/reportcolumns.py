@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from probes.schema import TABLES as TAXONOMY
-from probes.structure_columns import AGREEMENT, BANDS, BEST
+from probes.structure_columns import AGREEMENT, BANDS, BEST, LAYERS
 from probes.table import COLUMNS as SCORES
 
 RUNGS = {
@@ -20,6 +20,10 @@ BEST_HEADS = (
         for name in ("majority", "surface", "embedding", "untrained", "projection", "skyline")
         for start, end in (("", ""), ("margin_", ""), ("margin_", "_low"), ("margin_", "_high"))
     ),
+)
+LAYER_COLUMNS = (
+    *("family", "attention", "layer", "depth", "share", "share_low", "share_high", "shift", "shift_low", "shift_high"),
+    *("holding", "holding_low", "holding_high"),
 )
 PLACE = {name: SCORES[name] for name in ("model", "feature", "dataset", "layer", "head")}
 REPORT_TABLES: dict[str, tuple[str, Mapping[str, str]]] = {
@@ -76,20 +80,36 @@ REPORT_TABLES: dict[str, tuple[str, Mapping[str, str]]] = {
         "one row for a model, dataset and head",
         {**PLACE, "label": "label of the head, such as L3H7", "accuracy": SCORES["accuracy"]},
     ),
+    "layers": (
+        "one row for a model, family, stack and layer",
+        {"model": "slug of the model"} | {name: LAYERS[name] for name in LAYER_COLUMNS},
+    ),
     "models_bands": ("one row for a family, model, stack and third of the depth; with several models", BANDS),
     "models_agreement": ("one row for a family and two stacks of two models; with several models", AGREEMENT),
     "models_features": ("one row for a feature and model; with several models", BEST),
 }
+HEADLINES = {
+    "heads": "heads of the model",
+    "decodable": "heads on rung 1 or higher for at least one feature",
+    "selective": "heads on rung 2 or higher",
+    "general": "heads on rung 3",
+    "unstable": "heads whose label's stability is below taxonomy.stable",
+    "accuracy": "mean over datasets of the accuracy of the heads chosen for each fold without it",
+}
 METRICS = {
-    "<model>.heads": "heads of the model",
-    "<model>.heads_decodable": "heads on rung 1 or higher for at least one feature",
-    "<model>.heads_specialised": "heads labelled with one family",
-    "<model>.heads_polyfunctional": "heads that hold several families",
-    "<model>.<dataset>.best_accuracy": "accuracy of the most accurate head",
-    "<model>.<dataset>.best_accuracy_low": "lower end of its interval",
-    "<model>.<dataset>.selected_accuracy": "accuracy of the heads chosen for each fold without it",
-    "<model>.<dataset>.majority": "share of the most frequent class",
-    "<model>.<dataset>.surface": "accuracy of a bag of words",
-    "<model>.<dataset>.heads_decodable": "heads on rung 1 or higher",
-    "<model>.<dataset>.heads_selective": "heads on rung 2 or higher",
+    **{f"<model>.{name}": text for name, text in HEADLINES.items()},
+    "<model>.selectivity": "of the best head, median over datasets; left out where none has a control task",
+    "<model>.labels.<label>": "heads that bear the label",
+    "<model>.families.<family>.decodable": "heads on rung 1 or higher for at least one feature of the family",
+    "<model>.families.<family>.selective": "heads on rung 2 or higher",
+    "<model>.families.<family>.general": "heads on rung 3",
+    "<model>.datasets.<dataset>.best_accuracy": "accuracy of the most accurate head",
+    "<model>.datasets.<dataset>.best_accuracy_low": "lower end of its interval",
+    "<model>.datasets.<dataset>.best_selectivity": "its selectivity; left out where refused",
+    "<model>.datasets.<dataset>.selected_accuracy": "accuracy of the heads chosen for each fold without it",
+    "<model>.datasets.<dataset>.majority": "share of the most frequent class",
+    "<model>.datasets.<dataset>.surface": "accuracy of a bag of words",
+    "<model>.datasets.<dataset>.decodable": "heads on rung 1 or higher",
+    "<model>.datasets.<dataset>.selective": "heads on rung 2 or higher",
+    "<model>.datasets.<dataset>.general": "heads on rung 3",
 }

@@ -58,6 +58,8 @@ elif stage == "taxonomy":
 else:
     write("results/report/index.html", tree("results/probes", "results/taxonomy", "data/examples"))
     write("results/report/tables/heatmap.csv", "x")
+    write("results/report/tables/layers.csv", "x")
+    write("results/metrics/m1.json", "{}")
     write("results/metrics.json", "{}")
 """
 

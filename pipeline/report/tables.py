@@ -1,4 +1,4 @@
-"""The tables of the report, and the few numbers that `dvc metrics` shows."""
+"""The tables of the report."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -13,16 +13,13 @@ from pipeline.report.results import (
     MARGIN_COLUMNS,
     PHASE_COLUMNS,
     RUNG_COUNTS,
-    SELECTIVE,
     Atlas,
     ModelResults,
     head_rungs,
     passed,
-    passing_heads,
 )
 
 DECIMALS = 6
-METRIC_DECIMALS = 4
 BEST_COLUMNS = (
     "model", "feature", "dataset", "family", "rank", "label", "layer", "head", "passes", "accuracy", "accuracy_low",
     "accuracy_high", "balanced_accuracy", "auroc", "information_bits", "p_value", *BASELINES,
@@ -175,53 +172,4 @@ def _facts(dataset: str, card: Any) -> dict[str, Any]:
         "source": source.get("kind"),
         "sha256": source.get("sha256"),
         "warnings": len(card.get("warnings", ())),
-    }
-
-
-def heat_map(atlas: Atlas) -> pd.DataFrame:
-    """Return the accuracy of every head, one row per model x dataset x layer x head, as `dvc plots` reads it.
-
-    Args:
-        atlas: The run.
-    """
-    parts = [model.scores.assign(model=model.slug, label=_labels(model.scores)) for model in atlas.models]
-    columns = ["model", "feature", "dataset", "layer", "head", "label", "accuracy"]
-    return pd.concat(parts, ignore_index=True)[columns].round(DECIMALS)
-
-
-def metrics(atlas: Atlas) -> dict[str, dict[str, Any]]:
-    """Return model -> its counts of heads, and its best head on each dataset; numbers only.
-
-    Args:
-        atlas: The run.
-    """
-    return {model.slug: _model_metrics(model) for model in atlas.models}
-
-
-def _model_metrics(model: ModelResults) -> dict[str, Any]:
-    labels = model.heads["label"]
-    decodable = passed(model)[["layer", "head"]].drop_duplicates()
-    counts = {
-        "heads": len(model.heads),
-        "heads_decodable": len(decodable),
-        "heads_specialised": int((~labels.isin(["polyfunctional", "unassigned"])).sum()),
-        "heads_polyfunctional": int((labels == "polyfunctional").sum()),
-    }
-    return {**counts, **{dataset: _cell_metrics(model, dataset) for dataset in model.summaries}}
-
-
-def _cell_metrics(model: ModelResults, dataset: str) -> dict[str, float]:
-    summary = model.summaries[dataset]
-    values = {
-        "best_accuracy": summary["best"]["accuracy"],
-        "best_accuracy_low": summary["best"]["accuracy_low"],
-        "selected_accuracy": summary["selected"]["accuracy"],
-        "majority": summary["majority"],
-        "surface": summary["surface"],
-    }
-    numbers = {name: round(float(value), METRIC_DECIMALS) for name, value in values.items() if value is not None}
-    return {
-        **numbers,
-        "heads_decodable": len(passing_heads(model, dataset)),
-        "heads_selective": len(passing_heads(model, dataset, SELECTIVE)),
     }

@@ -2,6 +2,7 @@
 
 import argparse
 import os
+import time
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
@@ -13,7 +14,7 @@ import pandas as pd
 from pipeline.align import check_context, tokenize
 from pipeline.checkpoint import ModelEntry, find_checkpoint
 from pipeline.device import choose_device, choose_dtype
-from pipeline.engine import Cell, extract
+from pipeline.engine import Cell, Speed, extract
 from pipeline.errors import PipelineError, exit_on
 from pipeline.jsonfile import read_json
 from pipeline.models import SPLIT, context_length, load_config, load_tokenizer
@@ -56,6 +57,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("model")
     parser.add_argument("dataset")
     names = parser.parse_args(argv)
+    begun = time.perf_counter()
     # MKL rounds by the number of threads unless it is told otherwise before its first product: the store must not
     # depend on how many cores or processes share the work.
     os.environ.setdefault("MKL_CBWR", "AUTO,STRICT")
@@ -66,9 +68,22 @@ def main(argv: Sequence[str] | None = None) -> None:
     ranks = join_ranks(settings.device, settings.devices, settings.num_nodes)
     own: AbstractContextManager[None] = lock_work(cell.work) if ranks.first else nullcontext()
     with own, full_disk_told(Path("data")):
-        extract(cell, ranks)
+        speed = extract(cell, ranks)
+    if ranks.first:
+        print(_told(cell, speed, ranks.count, time.perf_counter() - begun))
     if ranks.first and entry.sha256 is None:  # DVC watches params.yaml, not the folder
         print(f"models.{cell.model} is not pinned; with `sha256: {cell.checkpoint.sha256}` a changed file is an error")
+
+
+def _told(cell: Cell, speed: Speed, n_processes: int, seconds: float) -> str:
+    """Return the line about a finished cell."""
+    lengths = cell.tokens.lengths
+    rate = f"{speed.tokens / speed.seconds:,.0f} tokens/s" if speed.tokens else "read by an earlier run"
+    each = " in each of several processes" if speed.tokens and n_processes > 1 else ""
+    return (
+        f"{cell.title}: {len(cell.tokens)} examples, {len(cell.dropped)} dropped as too long; {len(lengths)} texts of "
+        f"{lengths.sum():,} tokens, {rate}{each}, {seconds:.1f} s"
+    )
 
 
 def _read_settings(params: Mapping[str, Any]) -> ExtractParams:

@@ -2,7 +2,7 @@
 
 import argparse
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -12,7 +12,6 @@ import numpy as np
 import pandas as pd
 import torch
 from numpy.typing import NDArray
-from tqdm import tqdm
 
 from pipeline.device import choose_device
 from pipeline.errors import PipelineError, exit_on
@@ -22,6 +21,7 @@ from pipeline.params import load_params, read_section
 from pipeline.predictions import write_predictions
 from pipeline.probefile import PARTS, write_probes, write_replicates
 from pipeline.probeparams import ProbeParams
+from pipeline.progress import named
 from pipeline.store import untrained_name, z_name
 from probes.baselines import majority_correct, project
 from probes.codelength import online_codelength
@@ -29,7 +29,7 @@ from probes.control import check_control, control_labels, recurring
 from probes.crossval import HeadProbes, probe_vectors
 from probes.errors import ProbeError
 from probes.evidence import Bootstrap, comparison_columns, score_columns
-from probes.findings import Findings, summarise
+from probes.findings import LEVEL, Findings, summarise
 from probes.generality import Elsewhere, check_variants, general_columns, probe_other_variants
 from probes.greedy import Cell
 from probes.metrics import correctness
@@ -40,6 +40,7 @@ from probes.stability import differences, other_deals, refit, replicate, usual_s
 from probes.table import head_name, heads_table
 
 Ints = NDArray[np.int64]
+Step = Callable[[str], None]  # called with the name of what begins, for the bar at a terminal
 NULL_PROBES = {"one_step": refitted_accuracies, "full": full_accuracies}
 
 
@@ -83,18 +84,21 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("dataset")
     args = parser.parse_args(argv)
     begun = time.perf_counter()
-    settings = read_section(load_params(Path("params.yaml")), "probe", ProbeParams)
+    params = load_params(Path("params.yaml"))
+    settings = read_section(params, "probe", ProbeParams)
     cell = read_inputs(Path("data"), args.model, args.dataset)
     controls, refused = _controls(cell, settings)
     not_general = _variants_refused(cell)
-    probed = _probe(cell, controls, not not_general, settings)
-    null = _null(cell, settings)
-    right = _right(cell, probed)
-    table = _table(cell, probed, right, null, settings)
     n_folds = int(cell.folds.max()) + 1
     deals, not_dealt = other_deals(cell.labels, cell.groups, n_folds, settings.deals, settings.seed)
-    replicates = _replicates(cell, probed, right, deals, settings)
-    sets = _sets(cell, probed, settings)
+    with named(f"probe {args.model} {args.dataset}", _n_steps(cell, len(deals), not not_general, settings)) as step:
+        probed = _probe(cell, controls, not not_general, settings, step)
+        null = _null(cell, settings, step)
+        right = _right(cell, probed)
+        table = _table(cell, probed, right, null, settings)
+        replicates = _replicates(cell, probed, right, deals, settings, step)
+        step("sets of heads")
+        sets = _sets(cell, probed, settings)
     summary = _summary(cell, table, null, probed, controls, refused, settings)
     summary["heads_needed"] = heads_needed(sets.sets, summary["majority"])
     summary["general"] = {"variants": cell.variant_names, "refused": not_general or None}
@@ -107,13 +111,33 @@ def main(argv: Sequence[str] | None = None) -> None:
     sets.sets.to_parquet(folder / "sets.parquet", index=False)
     sets.chosen.to_parquet(folder / "chosen.parquet", index=False)
     write_replicates(folder / "replicates.safetensors", replicates, null.best)
-    best, selected = summary["best"], summary["selected"]
-    print(
-        f"probe {args.model} {args.dataset}: best {head_name(best['layer'], best['head'])} "
+    print(_told(summary, table, _alpha(params), time.perf_counter() - begun))
+
+
+def _alpha(params: Mapping[str, Any]) -> float:
+    """Return the level that heads are counted by in the printed line; it changes no output, so nothing is refused."""
+    section = params["taxonomy"]
+    alpha = section.get("alpha") if isinstance(section, Mapping) else None
+    return alpha if isinstance(alpha, float) else LEVEL
+
+
+def _told(summary: Mapping[str, Any], table: pd.DataFrame, alpha: float, seconds: float) -> str:
+    """Return the line about a finished cell."""
+    best, n_warnings = summary["best"], len(summary["warnings"])
+    passing = (table["p_value"] < alpha) & (table["accuracy_low"] > table["majority"])
+    warnings = f"{n_warnings} warning{'s' if n_warnings > 1 else ''}, see summary.json; " if n_warnings else ""
+    return (
+        f"probe {summary['model']} {summary['dataset']}: best {head_name(best['layer'], best['head'])} "
         f"{best['accuracy']:.3f} [{best['accuracy_low']:.3f}, {best['accuracy_high']:.3f}], chosen on other folds "
-        f"{selected['accuracy']:.3f}, majority {summary['majority']:.3f}, {summary['n_significant']} of {len(table)} "
-        f"heads with p < 0.05, {time.perf_counter() - begun:.1f} s"
+        f"{summary['selected']['accuracy']:.3f}, majority {summary['majority']:.3f}; {passing.sum()} of {len(table)} "
+        f"heads pass (p < {alpha:g}, interval above majority); {warnings}{seconds:.1f} s"
     )
+
+
+def _n_steps(cell: Inputs, n_deals: int, general: bool, settings: ProbeParams) -> int:
+    """Return how many steps the bar at a terminal has; z, untrained and projection for every deal of the folds."""
+    a_stack = 3 + general + settings.codelength + 1 + 3 * n_deals  # 1 for the null
+    return len(cell.head_stacks()) * a_stack + len(cell.residual_stacks()) + 1 + n_deals + 1
 
 
 def _controls(cell: Inputs, settings: ProbeParams) -> tuple[Ints, str]:
@@ -138,7 +162,7 @@ def _variants_refused(cell: Inputs) -> str:
     return ""
 
 
-def _probe(cell: Inputs, controls: Ints, general: bool, settings: ProbeParams) -> Probed:
+def _probe(cell: Inputs, controls: Ints, general: bool, settings: ProbeParams, step: Step) -> Probed:
     """Probe z with real and control labels, and every baseline, a stack of layers at a time."""
     device = choose_device(settings.device)
     labels, folds, variants = (torch.from_numpy(part).to(device) for part in (cell.labels, cell.folds, cell.variants))
@@ -151,34 +175,33 @@ def _probe(cell: Inputs, controls: Ints, general: bool, settings: ProbeParams) -
         return [each.cpu() for each in probes]
 
     def note(name: str, x: torch.Tensor) -> None:
+        step(name)
         (probes,) = run(x, labels[None])
         probed.right.setdefault(name, []).append(correctness(probes.log_proba.numpy(), cell.labels))
         probed.unsolved[name] = probed.unsolved.get(name, 0) + int(probes.n_unsolved.sum())
 
-    title = f"probe {cell.manifest['model']} {cell.manifest['dataset']}"
-    with tqdm(total=cell.manifest["n_layers"], desc=title, unit="layer", disable=None) as bar:  # quiet off a terminal
-        for layers in cell.head_stacks():
-            z = torch.from_numpy(cell.heads(layers, z_name))
-            real, *control = run(z, vectors)
-            probed.layers += real.split([cell.manifest["n_heads"][layer] for layer in layers])
-            if control:
-                _note_control(probed, control, controls)
-            if general:
-                parts = (labels, folds, variants, len(cell.classes), strengths)
-                probed.elsewhere.append(
-                    probe_other_variants(z.to(device), *parts, settings.permutations, settings.seed)
-                )
-            if settings.codelength:
-                groups, n_classes = cell.groups, len(cell.classes)
-                probed.codelength.append(
-                    online_codelength(z.to(device), labels, groups, n_classes, strengths, settings.seed)
-                )
-            note("untrained", torch.from_numpy(cell.heads(layers, untrained_name)))
-            note("projection", _projections(cell, layers, settings.seed))
-            bar.update(len(layers))
-        for layers in cell.residual_stacks():
-            note("skyline", torch.from_numpy(cell.leaving(layers)))
-        note("embedding", torch.from_numpy(cell.embedding()))
+    for layers in cell.head_stacks():
+        step("heads")
+        z = torch.from_numpy(cell.heads(layers, z_name))
+        real, *control = run(z, vectors)
+        probed.layers += real.split([cell.manifest["n_heads"][layer] for layer in layers])
+        if control:
+            _note_control(probed, control, controls)
+        if general:
+            step("variants")
+            parts = (labels, folds, variants, len(cell.classes), strengths)
+            probed.elsewhere.append(probe_other_variants(z.to(device), *parts, settings.permutations, settings.seed))
+        if settings.codelength:
+            step("codelength")
+            groups, n_classes = cell.groups, len(cell.classes)
+            probed.codelength.append(
+                online_codelength(z.to(device), labels, groups, n_classes, strengths, settings.seed)
+            )
+        note("untrained", torch.from_numpy(cell.heads(layers, untrained_name)))
+        note("projection", _projections(cell, layers, settings.seed))
+    for layers in cell.residual_stacks():
+        note("skyline", torch.from_numpy(cell.leaving(layers)))
+    note("embedding", torch.from_numpy(cell.embedding()))
     return probed
 
 
@@ -202,12 +225,17 @@ def _projections(cell: Inputs, layers: Sequence[int], seed: int) -> torch.Tensor
     ])
 
 
-def _null(cell: Inputs, settings: ProbeParams) -> MaxNull:
+def _null(cell: Inputs, settings: ProbeParams, step: Step) -> MaxNull:
     device = choose_device(settings.device)
-    layers = (torch.from_numpy(cell.heads(stack, z_name)).to(device) for stack in cell.head_stacks())
+
+    def stacks() -> Iterator[torch.Tensor]:
+        for layers in cell.head_stacks():
+            step("permutations")
+            yield torch.from_numpy(cell.heads(layers, z_name)).to(device)
+
     middle = settings.c_grid[len(settings.c_grid) // 2]
     draws, seed, fit = settings.permutations, settings.seed, NULL_PROBES[settings.null_probe]
-    return max_statistic_null(layers, cell.labels, cell.groups, cell.folds, middle, draws, seed, fit)
+    return max_statistic_null(stacks(), cell.labels, cell.groups, cell.folds, middle, draws, seed, fit)
 
 
 def _right(cell: Inputs, probed: Probed) -> dict[str, NDArray[np.float64]]:
@@ -220,7 +248,12 @@ def _right(cell: Inputs, probed: Probed) -> dict[str, NDArray[np.float64]]:
 
 
 def _replicates(
-    cell: Inputs, probed: Probed, right: dict[str, NDArray[np.float64]], deals: list[Ints], settings: ProbeParams
+    cell: Inputs,
+    probed: Probed,
+    right: dict[str, NDArray[np.float64]],
+    deals: list[Ints],
+    settings: ProbeParams,
+    step: Step,
 ) -> dict[str, NDArray[np.float64]]:
     """Return accuracy and margins of every head in every replicate, (n_replicates, n_heads) each.
 
@@ -229,10 +262,15 @@ def _replicates(
     """
     device = choose_device(settings.device)
     (strength,) = usual_strengths(probed.strength, 1)
+
+    def stacks() -> Iterator[tuple[str, torch.Tensor]]:
+        for name, x in _stacks(cell, settings.seed):
+            step("other folds")
+            yield name, x.to(device)
+
     every = [differences(correctness(probed.log_proba, cell.labels), right)]
     for folds in deals:
-        stacks = ((name, x.to(device)) for name, x in _stacks(cell, settings.seed))
-        found = refit(stacks, cell.labels, folds, len(cell.classes), strength)
+        found = refit(stacks(), cell.labels, folds, len(cell.classes), strength)
         every.append(differences(found["z"], right | found))
     return replicate(every, cell.groups, settings.replicates, settings.seed)
 

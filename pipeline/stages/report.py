@@ -16,7 +16,7 @@ from pipeline.cells import wanted_cells
 from pipeline.errors import PipelineError, exit_on
 from pipeline.jsonfile import read_json, write_json
 from pipeline.params import load_params, read_section
-from pipeline.report import results, tables
+from pipeline.report import metrics, plots, results, tables
 from pipeline.report.booktabs import PaperTable, document, render
 from pipeline.report.comparison_figures import best_figure, comparison_figure
 from pipeline.report.comparison_tables import comparison_frames, comparison_tables
@@ -36,7 +36,8 @@ EXAMPLES = Path("data/examples")
 PROBES = Path("results/probes")
 TAXONOMY = Path("results/taxonomy")
 REPORT = Path("results/report")
-METRICS = Path("results/metrics.json")
+METRICS = Path("results/metrics")  # one file a model, which `dvc metrics show` makes a row of
+DETAILS = Path("results/metrics.json")
 
 
 @dataclass(frozen=True)
@@ -153,7 +154,10 @@ def write_report(atlas: Atlas, options: ReportParams) -> None:
     _write_papers(paper_tables(atlas, frames))
     for name, table in {
         **frames,
-        "heatmap": tables.heat_map(atlas),
+        "heatmap": plots.heat_map(atlas),
+        "layers": plots.layer_table({
+            model.slug: _read_csv(TAXONOMY / model.slug / "layers.csv", results.LAYER_COLUMNS) for model in atlas.models
+        }),
     }.items():
         _write(REPORT / "tables" / f"{name}.csv", table.to_csv(index=False, lineterminator="\n").encode("utf-8"))
     rung = int(atlas.params["taxonomy"]["label_rung"])
@@ -167,7 +171,15 @@ def write_report(atlas: Atlas, options: ReportParams) -> None:
     _write(REPORT / "references.bib", bibtex.encode("utf-8"))
     write_json(REPORT / "provenance.json", origin)
     _write(REPORT / "index.html", render_page(atlas, origin).encode("utf-8"))
-    write_json(METRICS, tables.metrics(atlas))
+    _write_metrics(atlas)
+
+
+def _write_metrics(atlas: Atlas) -> None:
+    shutil.rmtree(METRICS, ignore_errors=True)  # or a removed model would keep its row
+    METRICS.mkdir(parents=True)
+    for slug, row in metrics.headlines(atlas).items():
+        write_json(METRICS / f"{slug}.json", row)
+    write_json(DETAILS, metrics.details(atlas))
 
 
 def _structure(scores: Mapping[str, pd.DataFrame], rung: int) -> dict[str, bytes]:

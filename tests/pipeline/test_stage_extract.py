@@ -1,6 +1,7 @@
 """The extract stage from its command line to its store, and its failing runs."""
 
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -175,20 +176,31 @@ def test_the_batch_budget_changes_no_row() -> None:
 
 
 @pytest.mark.usefixtures("project")
+def test_one_line_tells_texts_tokens_and_speed(capsys: pytest.CaptureFixture[str]) -> None:
+    _write_texts([*ROWS, ("e5", "a cat", 0, 1)])  # a text that is there already
+    _run()
+    n_tokens = read_index(STORE).set_index("example_id")["n_tokens"].drop("e5").sum()
+    told, _ = capsys.readouterr().out.split("\n", 1)
+    start, end = told.split("; ")
+    assert start == "extract tiny toy: 6 examples, 0 dropped as too long"
+    assert re.fullmatch(rf"5 texts of {n_tokens} tokens, [\d,]+ tokens/s, \d+\.\d s", end)
+
+
+@pytest.mark.usefixtures("project")
 def test_texts_that_are_too_long_are_dropped_and_counted_where_the_spec_says_so(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     _write_card(too_long="drop")
     _write_texts([ROWS[0], LONG, *ROWS[1:]])
     _run()
-    assert capsys.readouterr().out.startswith("extract tiny toy: 5 examples, 1 dropped as too long\n")
+    assert capsys.readouterr().out.startswith("extract tiny toy: 5 examples, 1 dropped as too long; ")
     assert read_manifest(STORE)["dropped_too_long"] == ["e9"]
     with_drop = np.load(STORE / "z/L01.npy")
     assert read_index(STORE)["example_id"].tolist() == ["e0", "e1", "e2", "e3", "e4"]
     _write_texts(ROWS)
     _run()
     assert np.array_equal(np.load(STORE / "z/L01.npy"), with_drop)
-    assert capsys.readouterr().out.startswith("extract tiny toy: 5 examples, 0 dropped as too long\n")
+    assert capsys.readouterr().out.startswith("extract tiny toy: 5 examples, 0 dropped as too long; ")
 
 
 def _edit_config(**changes: Any) -> None:

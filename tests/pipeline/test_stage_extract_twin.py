@@ -125,8 +125,10 @@ def test_the_model_is_gone_before_the_twin_is_built(monkeypatch: pytest.MonkeyPa
 
 def test_the_progress_bar_tells_the_passes_apart(monkeypatch: pytest.MonkeyPatch) -> None:
     titles: list[str] = []
-    real = engine.tqdm
-    monkeypatch.setattr(engine, "tqdm", lambda **options: (titles.append(options["desc"]), real(**options))[1])
+    real = engine.counted
+    monkeypatch.setattr(
+        engine, "counted", lambda title, *rest, **more: (titles.append(title), real(title, *rest, **more))[1]
+    )
     _run()
     assert titles == ["extract tiny toy", "extract tiny toy, untrained twin"]
 

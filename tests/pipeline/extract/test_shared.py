@@ -86,7 +86,7 @@ def test_two_processes_write_every_other_shard_and_one_the_same_store(
     project.params(devices=2)
     (first, said), (second, nothing) = _together(project)
     assert (first, second, nothing) == (0, 0, "")
-    assert said.startswith("extract tiny toy: 30 examples, 0 dropped as too long\nmodels.tiny is not pinned; ")
+    assert said.startswith("extract tiny toy: 30 examples, 0 dropped as too long; ")
     assert (_wrote(0), _wrote(1)) == (SHARDS[::2], SHARDS[1::2])
     assert project.store() == undisturbed
     assert list(Path("data/unfinished").iterdir()) == []
@@ -186,7 +186,9 @@ def test_the_stage_starts_its_processes_itself_or_is_started_by_torchrun(
     for folder, (said, remarks, status) in zip(folders, ends, strict=True):
         assert (status, remarks) == (0, "")
         assert re.fullmatch(
-            r"extract tiny toy: 30 examples, 0 dropped as too long\nmodels\.tiny is not pinned; .*\n", said
+            r"extract tiny toy: 30 examples, 0 dropped as too long; .* tokens/s in each of several processes, "
+            r"\d+\.\d s\nmodels\.tiny is not pinned; .*\n",
+            said,
         )
         monkeypatch.chdir(folder)
         assert (_wrote(0), _wrote(1)) == (SHARDS[::2], SHARDS[1::2])

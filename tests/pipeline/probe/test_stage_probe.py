@@ -31,13 +31,8 @@ FILES = (*SETS, "heads.parquet", "predictions.parquet", "probes.safetensors", "r
 TRANSFER = ("layer", "head", "trained_on", "tested_on", "margin", "margin_low", "margin_high", "p_value")
 
 
-def test_it_writes_its_files_and_one_line(project: Any, capsys: pytest.CaptureFixture[str]) -> None:
+def test_it_writes_its_files(project: Any) -> None:
     assert set(project.run()) == set(FILES)
-    assert re.fullmatch(
-        r"probe tiny toy: best L1H2 0\.\d{3} \[0\.\d{3}, 0\.\d{3}\], chosen on other folds 0\.\d{3}, majority 0\.500, "
-        r"1 of 8 heads with p < 0\.05, \d+\.\d s\n",
-        capsys.readouterr().out,
-    )
 
 
 def rungs() -> dict[str, int]:

@@ -22,7 +22,11 @@ HOSTILE = """<script>alert(1)</script></script>"'<!-- & {{ 7*7 }}"""
 
 def outputs(root: Path) -> dict[str, str]:
     """Return path -> hash of everything the stage wrote."""
-    files = [root / "results/metrics.json", *(root / "results/report").rglob("*")]
+    files = [
+        root / "results/metrics.json",
+        *(root / "results/metrics").iterdir(),
+        *(root / "results/report").rglob("*"),
+    ]
     return {
         str(path.relative_to(root)): hashlib.sha256(path.read_bytes()).hexdigest() for path in files if path.is_file()
     }
@@ -98,28 +102,12 @@ def test_tables(run: Path, features: list[str]) -> None:
     assert list(heat) == ["model", "feature", "dataset", "layer", "head", "label", "accuracy"]
     assert len(heat) == 72 * len(features)
     assert max(len(str(value)) for value in heat["accuracy"]) <= 8
+    layers = pd.read_csv(tables / "layers.csv")
+    assert layers.drop(columns="model").equals(
+        pd.read_csv(run / "results/taxonomy/minilm/layers.csv")[list(layers)[1:]].round(6)
+    )
+    assert set(layers["model"]) == {"minilm"}
     assert list(pd.read_csv(tables / "datasets.csv")["dataset"]) == features
-
-
-@pytest.mark.usefixtures("no_figures")
-def test_metrics(run: Path) -> None:
-    main([])
-    metrics = json.loads((run / "results/metrics.json").read_text())["minilm"]
-    heads = pd.read_csv(run / "results/taxonomy/minilm/heads.csv")
-    won = pd.read_csv(run / "results/taxonomy/minilm/assignments.csv")
-    assert metrics["heads"] == 72
-    assert metrics["heads_decodable"] == (heads["rung"] >= 1).sum() > 0
-    assert metrics["heads_specialised"] + metrics["heads_polyfunctional"] == metrics["heads_decodable"]
-    cell = metrics["sentiment"]
-    assert set(cell) == {
-        "best_accuracy", "best_accuracy_low", "selected_accuracy", "majority", "surface", "heads_decodable",
-        "heads_selective",
-    }  # fmt: skip
-    assert cell["selected_accuracy"] == pytest.approx(cell["best_accuracy"] - 0.01)
-    assert cell["heads_decodable"] == (won["dataset"] == "sentiment").sum()
-    assert cell["heads_selective"] == ((won["dataset"] == "sentiment") & (won["rung"] >= 2)).sum() > 0
-    assert metrics["capital_truth"]["heads_selective"] == 0
-    assert cell["best_accuracy"] == round(cell["best_accuracy"], 4)
 
 
 @pytest.mark.usefixtures("no_figures")
@@ -225,7 +213,7 @@ def test_a_run_where_no_head_passes(run: Path, features: list[str]) -> None:
     heads[["family", "phase", "features"]] = ""
     heads.to_csv(folder / "heads.csv", index=False)
     main([])
-    assert json.loads((run / "results/metrics.json").read_text())["minilm"]["heads_decodable"] == 0
+    assert json.loads((run / "results/metrics.json").read_text())["minilm"]["decodable"] == 0
     assert "In 0 of 72 heads" in " ".join(page(run).words)
 
 
