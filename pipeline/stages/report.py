@@ -18,14 +18,17 @@ from pipeline.errors import PipelineError, exit_on
 from pipeline.jsonfile import read_json, write_json
 from pipeline.params import load_params, read_section
 from pipeline.report import metrics, plots, results, tables
+from pipeline.report.booktabs import PaperTable, document, render
 from pipeline.report.comparison_figures import best_figure, comparison_figure
+from pipeline.report.comparison_tables import comparison_frames, comparison_tables
 from pipeline.report.figures import figures
 from pipeline.report.page import render_page
+from pipeline.report.paper_tables import paper_tables
 from pipeline.report.provenance import provenance
 from pipeline.report.references import bibliography
 from pipeline.report.results import Atlas, ModelResults
 from pipeline.report.structure_figures import layer_figure, tree_figure
-from probes.across import compare_models
+from probes.across import Comparison, compare_models
 from probes.errors import ProbeError
 from probes.profiles import family_shares
 from probes.structure import cluster_heads, profiles
@@ -154,9 +157,16 @@ def write_report(atlas: Atlas, options: ReportParams) -> None:
     """
     origin = provenance(atlas, Path())
     shutil.rmtree(REPORT, ignore_errors=True)  # or the figure of a removed dataset would stay
-    for name, table in {
+    bibtex = bibliography(atlas, origin["code_commit"])
+    frames = {
+        "taxonomy": tables.taxonomy_counts(atlas),
         "best_heads": tables.best_heads(atlas, options.top_heads),
-        "datasets": tables.dataset_facts(atlas),
+        "phases": tables.phase_map(atlas),
+        "datasets": tables.dataset_facts(atlas, tables.citation_keys(bibtex, atlas.cards)),
+    }
+    _write_papers(paper_tables(atlas, frames))
+    for name, table in {
+        **frames,
         "heatmap": plots.heat_map(atlas),
         "layers": plots.layer_table({
             model.slug: _read_csv(TAXONOMY / model.slug / "layers.csv", results.LAYER_COLUMNS) for model in atlas.models
@@ -169,7 +179,9 @@ def write_report(atlas: Atlas, options: ReportParams) -> None:
     }
     for name, image in (figures(atlas) | _structure(scores, rung) | _comparison(scores, rung)).items():
         _write(REPORT / "figures" / name, image)
-    _write(REPORT / "references.bib", bibliography(atlas, origin["code_commit"]).encode("utf-8"))
+    papers = sorted(path.stem for path in (REPORT / "tables").glob("*.tex"))
+    _write(REPORT / "tables/all.tex", document(papers).encode("utf-8"))
+    _write(REPORT / "references.bib", bibtex.encode("utf-8"))
     write_json(REPORT / "provenance.json", origin)
     _write(REPORT / "index.html", render_page(atlas, origin).encode("utf-8"))
     _write_metrics(atlas)
@@ -202,14 +214,25 @@ def _comparison(scores: Mapping[str, pd.DataFrame], rung: int) -> dict[str, byte
     if len(scores) < 2:
         return {}
     found = compare_models(scores, rung)
-    for name in ("bands", "agreement", "features"):
-        table = getattr(found, name).to_csv(index=False, float_format="%.6f", lineterminator="\n")
-        _write(REPORT / "tables" / f"models_{name}.csv", table.encode("utf-8"))
+    _write_comparison(found)
     title = f"Where models read each family ({len(found.datasets)} datasets that all were probed on)"
     return {
         "models_layers.png": comparison_figure(found.profiles, found.bands, found.agreement, title),
         "models_best.png": best_figure(found.features, "The best head of each model on each feature"),
     }
+
+
+def _write_comparison(found: Comparison) -> None:
+    frames = comparison_frames(found.bands, found.agreement, found.features)
+    for name, table in frames.items():
+        csv = table.to_csv(index=False, float_format="%.6f", lineterminator="\n")
+        _write(REPORT / "tables" / f"{name}.csv", csv.encode("utf-8"))
+    _write_papers(comparison_tables(frames, found.datasets))
+
+
+def _write_papers(papers: Sequence[PaperTable]) -> None:
+    for paper in papers:
+        _write(REPORT / "tables" / f"{paper.name}.tex", render(paper).encode("utf-8"))
 
 
 def _write(path: Path, content: bytes) -> None:

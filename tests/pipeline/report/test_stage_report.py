@@ -82,7 +82,7 @@ def test_two_runs_give_the_same_bytes_and_leave_nothing_of_the_last_one(run: Pat
     (run / "results/report/figures/old.png").write_bytes(b"")
     main([])
     assert outputs(run) == first
-    assert len(first) == 18
+    assert {Path(name).suffix for name in first} >= {".json", ".html", ".bib", ".csv", ".tex", ".png"}
 
 
 @pytest.mark.usefixtures("no_figures")
