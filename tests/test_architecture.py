@@ -45,7 +45,8 @@ def island(module: Path) -> str:
     """Return which part of the project a module belongs to."""
     parts = module.relative_to(ROOT).parts
     # A command that no stage reaches joins islands as a stage does.
-    return "stages" if parts[:2] == ("pipeline", "stages") or parts == ("pipeline", "published.py") else parts[0]
+    joins = parts[:2] == ("pipeline", "stages") or parts in (("pipeline", "published.py"), ("pipeline", "cite.py"))
+    return "stages" if joins else parts[0]
 
 
 def graph() -> dict[str, dict[str, object]]:

@@ -6,7 +6,7 @@ Run as `python -m pipeline.stages.report` from the top folder of the project.
 import argparse
 import shutil
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ from pipeline.params import load_params, read_section
 from pipeline.report import results, tables
 from pipeline.report.comparison_figures import best_figure, comparison_figure
 from pipeline.report.figures import figures
+from pipeline.report.licences import without_texts
 from pipeline.report.page import render_page
 from pipeline.report.provenance import provenance
 from pipeline.report.references import bibliography
@@ -51,17 +52,23 @@ def main(argv: Sequence[str] | None = None) -> None:
     """Write the report of the run in the current folder.
 
     Args:
-        argv: Command line, which takes no arguments; that of the process by default.
+        argv: Command line; that of the process by default.
 
     Raises:
         PipelineError: If a cell is missing, unexpected or not readable, or a param is wrong.
     """
-    argparse.ArgumentParser(prog="python -m pipeline.stages.report", description=__doc__).parse_args(argv)
+    parser = argparse.ArgumentParser(prog="python -m pipeline.stages.report", description=__doc__)
+    parser.add_argument("--page", type=Path, help="write nothing but the page, here, without texts that are not free")
+    page = parser.parse_args(argv).page
     params = load_params(Path("params.yaml"))
     options = read_section(params, "report", ReportParams)
     if options.top_heads < 1:
         raise PipelineError(f"params.yaml: report.top_heads: expected 1 or more, got {options.top_heads}")
     atlas = read_atlas(params)
+    if page is not None:
+        cards = {dataset: without_texts(card) for dataset, card in atlas.cards.items()}
+        origin = read_json(REPORT / "provenance.json")
+        return _write(page, render_page(replace(atlas, cards=cards), origin).encode("utf-8"))
     write_report(atlas, options)
     print(f"report: {(REPORT / 'index.html').as_posix()}")
 
@@ -152,7 +159,7 @@ def write_report(atlas: Atlas, options: ReportParams) -> None:
     }
     for name, image in (figures(atlas) | _structure(scores, rung) | _comparison(scores, rung)).items():
         _write(REPORT / "figures" / name, image)
-    _write(REPORT / "references.bib", bibliography(atlas, origin["code_commit"]).encode("utf-8"))
+    _write(REPORT / "references.bib", bibliography(atlas, origin).encode("utf-8"))
     write_json(REPORT / "provenance.json", origin)
     _write(REPORT / "index.html", render_page(atlas, origin).encode("utf-8"))
     write_json(METRICS, tables.metrics(atlas))
