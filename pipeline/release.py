@@ -19,19 +19,19 @@ from typing import Any
 from pipeline.crate import METADATA, Packed, crate_metadata
 from pipeline.errors import PipelineError, exit_on
 from pipeline.jsonfile import read_json
-from pipeline.lock import Stage, file_hash, files, grid, read_lock
+from pipeline.lock import Stage, file_hash, files, grid, parents, read_lock
 from pipeline.params import load_params
 from pipeline.releasable import check_releasable, commit_of
 from pipeline.report.licences import withheld
-from pipeline.report.provenance import LOCK
+from pipeline.report.provenance import LOCK, git
 
 PLACE = Path("results/release")
 REPORT = Path("results/report")
 TOP = ("params.yaml", "dvc.yaml", "dvc.lock", "requirements.lock", "CITATION.cff", "LICENSE")
-# What `code.tar` holds. Of `data` only code, specs and the bundled word lists: a person's own files may lie there, too.
+# What `code.tar` holds, beside the modules of `data`: a person's own files may lie in there, too.
 CODE = (
-    *TOP, "Makefile", "pyproject.toml", "README.md", "CHANGELOG.md", ".dvcignore", ".dvc/config", ".dvc/plots", "docs",
-    "pipeline", "probes", "data/specs", "data/generated", "data/taxonomy.yaml", ":(glob)data/**/*.py",
+    *TOP, "Makefile", "pyproject.toml", "README.md", "CHANGELOG.md", ".dvcignore", ".dvc", "docs", "pipeline", "probes",
+    "data/specs", "data/generated", "data/taxonomy.yaml",
 )  # fmt: skip
 ROOM = 1 << 30  # bytes from which a zip entry gets the fields for large files, whatever is left of the file then
 
@@ -137,14 +137,20 @@ def _is_data_of(name: str, datasets: Mapping[str, str]) -> bool:
 
 def _code(root: Path, path: Path) -> Path:
     """Write the code at the last commit as a tar file that no setting of git changes."""
-    there = [name for name in CODE if name.startswith(":") or (root / name).exists()]
+    known = (git(root, "ls-tree", "-r", "-z", "--name-only", "HEAD") or "").split("\0")
+    names = [name for name in known if _is_code(name)]
     plain = ("tar.umask=0022", "core.autocrlf=false", "core.eol=lf")
-    settings = [word for setting in plain for word in ("-c", setting)]
-    command = ["git", *settings, "archive", "--format=tar", f"--output={path.absolute()}", "HEAD", "--", *there]
+    settings = ["--literal-pathspecs", *(word for setting in plain for word in ("-c", setting))]
+    command = ["git", *settings, "archive", "--format=tar", f"--output={path.absolute()}", "HEAD", "--", *names]
     done = subprocess.run(command, cwd=root, capture_output=True, text=True, check=False)
     if done.returncode:
         raise PipelineError(f"code.tar: git archive failed: {done.stderr.strip()}")
     return path
+
+
+def _is_code(name: str) -> bool:
+    module = name.startswith("data/") and name.endswith(".py")
+    return module or not {name, *parents(name)}.isdisjoint(CODE)
 
 
 def _page(path: Path) -> Path:
