@@ -6,6 +6,7 @@ import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -29,16 +30,18 @@ def kept(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def project(run: Path, no_figures: None, kept: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def project(
+    kept: Path, make_run: Callable[..., None], tmp_path: Path, no_figures: None, monkeypatch: pytest.MonkeyPatch
+) -> Path:
     """A finished project; made once, since the report takes seconds."""
     monkeypatch.setattr("pipeline.stages.report._structure", lambda scores, rung: {})
     if not (kept / "project").exists():
-        made.finish(run)
-        shutil.copytree(run, kept / "project")
-    shutil.rmtree(run)
-    shutil.copytree(kept / "project", run)
-    monkeypatch.chdir(run)
-    return run
+        make_run(kept / "project")
+        monkeypatch.chdir(kept / "project")
+        made.finish(kept / "project")
+    shutil.copytree(kept / "project", tmp_path / "project")
+    monkeypatch.chdir(tmp_path / "project")
+    return tmp_path / "project"
 
 
 def keys(record: dict[str, Any]) -> set[str]:
@@ -263,3 +266,20 @@ def test_it_is_quick_since_it_imports_no_framework() -> None:
     done = subprocess.run([sys.executable, "-c", code], cwd=made.ROOT, capture_output=True, text=True, check=True)
     assert "pandas" in done.stdout.split()
     assert {"torch", "transformers", "datasets", "lightning", "sklearn", "matplotlib"}.isdisjoint(done.stdout.split())
+
+
+def test_of_several_models_only_those_behind_an_output_are_named(
+    tmp_path: Path, make_run: Any, no_figures: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pipeline.stages.report._structure", lambda scores, rung: {})
+    monkeypatch.setattr("pipeline.stages.report._comparison", lambda scores, rung: {})
+    monkeypatch.chdir(tmp_path)
+    make_run(tmp_path, models=("first", "other"), layers=2, heads=3)
+    made.finish(tmp_path)
+    other, whole = cite(Path(), "results/taxonomy/other"), cite(Path(), "results/report")
+    assert list(other["models"]) == ["other"] and "model_first" not in keys(other)
+    assert "first" not in other["params"]["models"]
+    assert list(whole["models"]) == ["first", "other"] and {"model_first", "model_other"} <= keys(whole)
+    assert "first (somewhere" in whole["sentence"] and "and other (somewhere" in whole["sentence"]
+    with pytest.raises(PipelineError, match="holds outputs of 2 stages; name one of them: results/taxonomy/first, "):
+        cite(Path(), "results/taxonomy")

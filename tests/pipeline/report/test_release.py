@@ -19,6 +19,7 @@ from rocrate.rocrate import ROCrate
 
 from pipeline import releasable
 from pipeline.errors import PipelineError
+from pipeline.lock import content_md5
 from pipeline.release import main, release
 from tests.pipeline.report import project as made
 
@@ -39,15 +40,17 @@ def quick(no_figures: None, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def project(run: Path, quick: None, kept: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A finished project, ready for release; made once."""
+def project(
+    kept: Path, make_run: Callable[..., None], tmp_path: Path, quick: None, monkeypatch: pytest.MonkeyPatch
+) -> Path:
+    """A finished project; made once, since the report takes seconds."""
     if not (kept / "project").exists():
-        made.finish(run)
-        shutil.copytree(run, kept / "project")
-    shutil.rmtree(run)
-    shutil.copytree(kept / "project", run)
-    monkeypatch.chdir(run)
-    return run
+        make_run(kept / "project")
+        monkeypatch.chdir(kept / "project")
+        made.finish(kept / "project")
+    shutil.copytree(kept / "project", tmp_path / "project")
+    monkeypatch.chdir(tmp_path / "project")
+    return tmp_path / "project"
 
 
 @pytest.fixture
@@ -147,8 +150,10 @@ def test_code_comes_as_committed_without_a_persons_own_files(project: Path, tmp_
 def test_what_may_not_be_passed_on_is_named_but_not_in_it(
     restricted: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    before = content_md5(restricted / "results/report")
     main(["--to", str(tmp_path / "out")])
     said = capsys.readouterr().out
+    assert content_md5(restricted / "results/report") == before
     assert f"texts and labels of {made.RESTRICTED}" in said and "CC-BY-NC-4.0" in said
     (path,) = (tmp_path / "out").iterdir()
     files = unpacked(path)
@@ -310,6 +315,13 @@ def test_what_dvc_would_run_again_is_refused(
             release(tmp_path / "out")
     else:
         assert release(tmp_path / "out")[0].is_file()
+
+
+def test_make_release_runs_no_stage() -> None:
+    command = ["make", "--dry-run", "--assume-old=.venv/.ready", "release"]
+    shown = subprocess.run(command, cwd=made.ROOT, capture_output=True, text=True, check=True).stdout
+    assert "python -m pipeline.release" in shown
+    assert "abreast" not in shown and "repro" not in shown
 
 
 @pytest.mark.slow
