@@ -93,7 +93,11 @@ def as_text(record: Mapping[str, Any]) -> str:
         f"For a methods section:\n\n{record['sentence']}",
         f"\\cite{{{','.join(record['keys'])}}}\n\n{record['bibtex'].rstrip()}",
     ]
-    return "\n\n".join(block for block in blocks if block) + "\n"
+    text = "\n\n".join(block for block in blocks if block) + "\n"
+    # a licence or a citation may hold what a terminal would obey
+    return "".join(
+        character if character.isprintable() or character == "\n" else "\N{REPLACEMENT CHARACTER}" for character in text
+    )
 
 
 def _lines(record: Mapping[str, Any]) -> Iterator[tuple[str, str]]:

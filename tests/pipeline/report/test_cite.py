@@ -260,6 +260,17 @@ def test_the_command_prints_text_json_or_bibtex(project: Path, capsys: pytest.Ca
     assert capsys.readouterr().out.startswith("WARNING: results/taxonomy/minilm: not what dvc.lock records")
 
 
+def test_words_of_a_dataset_cannot_steer_the_terminal(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    card = project / "data/examples/sentiment/card.json"
+    hostile = {"licence": "free\x1b[2J\r\nWARNING: none", "citation": "see \x1b]0;title\x07 and \u202e"}
+    card.write_text(json.dumps(json.loads(card.read_text()) | hostile))
+    main(["results/taxonomy/minilm"])
+    text = capsys.readouterr().out
+    assert "licence free" in text
+    assert not [character for character in text if character != "\n" and not character.isprintable()]
+    assert not [line for line in text.splitlines() if line == "WARNING: none"]
+
+
 @pytest.mark.slow
 def test_it_is_quick_since_it_imports_no_framework() -> None:
     code = "import sys, pipeline.cite, pipeline.release; print(*sys.modules)"
