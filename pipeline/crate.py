@@ -83,7 +83,7 @@ def crate_metadata(packed: Iterable[Packed], cards: Mapping[str, Mapping[str, An
     files = [crate.add(File(crate, dest_path=file.path, properties=_file(file, about["withheld"]))) for file in packed]
     licence = _licence(crate, LICENCE)
     authors = _context(crate, dict(AUTHORS))
-    software = _software(crate, about, licence, authors)
+    software = _software(crate, about, authors)
     models = [_model(crate, slug, block) for slug, block in about["models"].items()]
     datasets = [_dataset(crate, name, card, copied=name in copied) for name, card in cards.items()]
     results = [file for file in files if file.id.startswith("results/")]
@@ -94,8 +94,9 @@ def crate_metadata(packed: Iterable[Packed], cards: Mapping[str, Mapping[str, An
     root = {
         "name": f"Head Atlas: what the attention heads of {', '.join(about['models'])} linearly encode",
         "description": _description(about, len(cards), sorted(about["withheld"])),
-        "license": licence, "author": authors, "datePublished": about["published"], "version": about["commit"],
-        "keywords": ["attention heads", "probing", "interpretability", "language models"], "mentions": [run],
+        "license": licence, "author": authors, "publisher": authors, "datePublished": about["published"],
+        "version": about["commit"],
+        "keywords": ["attention heads", "probing", "interpretability", "language models"], "mentions": run,
     }  # fmt: skip
     for key, value in root.items():
         crate.root_dataset[key] = value
@@ -113,33 +114,45 @@ def _file(file: Packed, withheld: Mapping[str, str]) -> dict[str, Any]:
     what = next((text for pattern, text in ABOUT if fnmatch(file.path, pattern)), "A file of the run")
     if withheld and file.path == "results/report/index.html":
         what += f", without the examples of {', '.join(sorted(withheld))}, which may not be passed on"
+    kind = {"@type": ["File", "SoftwareSourceCode"]} if file.path == "code.tar" else {}
     return {
-        "name": file.path, "description": what, "encodingFormat": FORMATS.get(path.suffix, "text/plain"),
+        **kind, "name": file.path, "description": what, "encodingFormat": FORMATS.get(path.suffix, "text/plain"),
         "contentSize": str(file.size), "sha256": file.sha256,
     }  # fmt: skip
 
 
 def _licence(crate: ROCrate, spdx: str) -> Any:
     url = f"https://spdx.org/licenses/{spdx}"
-    return _context(crate, {"@id": url, "@type": "CreativeWork", "name": spdx, "identifier": spdx})
+    what = f"The licence that SPDX calls {spdx}; its text is at this address"
+    return _context(crate, {"@id": url, "@type": "CreativeWork", "name": spdx, "identifier": spdx, "description": what})
 
 
-def _software(crate: ROCrate, about: Mapping[str, Any], licence: Any, authors: Any) -> Any:
-    libraries = [
-        _context(crate, {"@id": f"#library-{name}", "@type": "SoftwareApplication", "name": name, "version": version})
-        for name, version in about["libraries"].items()
-    ]
-    return _context(crate, {
-        "@id": "#head-atlas", "@type": "SoftwareApplication", "name": "Head Atlas", "version": about["code_commit"],
-        "license": licence, "author": authors, "softwareRequirements": libraries, "hasPart": [crate.get("code.tar")],
-    })  # fmt: skip
+def _terms(crate: ROCrate, dataset: str, licence: str) -> Any:
+    """Add the terms of a dataset in their own words, since they are no licence with an address."""
+    block = {"@id": f"#licence-{dataset}", "@type": "CreativeWork", "name": licence}
+    return _context(crate, {**block, "description": f"The terms of {dataset}, as its spec gives them"})
+
+
+def _software(crate: ROCrate, about: Mapping[str, Any], authors: Any) -> Any:
+    """Say of the packed code what software it is, and return it."""
+    code = crate.get("code.tar")
+    code["author"], code["version"] = authors, about["code_commit"]
+    code["softwareRequirements"] = [_library(crate, *library) for library in about["libraries"].items()]
+    code["programmingLanguage"] = crate.get("#library-python")
+    return code
+
+
+def _library(crate: ROCrate, name: str, version: str) -> Any:
+    place = "https://www.python.org/" if name == "python" else f"https://pypi.org/project/{name}/"
+    kind = "ComputerLanguage" if name == "python" else "SoftwareApplication"
+    return _context(crate, {"@id": f"#library-{name}", "@type": kind, "name": name, "version": version, "url": place})
 
 
 def _model(crate: ROCrate, slug: str, block: Mapping[str, Any]) -> Any:
     facts = {"identifier": "source", "version": "revision", "sha256": "weights_sha256"}
     known = {name: str(block[key]) for name, key in facts.items() if block.get(key)}
     what = "Language model whose heads were probed; its weights are not in this release"
-    return _context(crate, {"@id": f"#model-{slug}", "@type": "SoftwareApplication", "name": slug,
+    return _context(crate, {"@id": f"#model-{slug}", "@type": "CreativeWork", "name": slug,
                             "description": what, **known})  # fmt: skip
 
 
@@ -147,8 +160,9 @@ def _dataset(crate: ROCrate, name: str, card: Mapping[str, Any], copied: bool) -
     """Add a dataset: its folder where it is in the release, otherwise what it takes to find it."""
     source, spdx = card.get("source") or {}, free_licence(card["licence"])
     facts = {
-        "name": name, "description": str(card.get("description") or name), "citation": card.get("citation") or "",
-        "license": _licence(crate, spdx) if spdx else str(card["licence"]), "sha256": source.get("sha256") or "",
+        "name": name, "description": str(card.get("description") or name), "creditText": card.get("citation") or "",
+        "license": _licence(crate, spdx) if spdx else _terms(crate, name, str(card["licence"])),
+        "sha256": source.get("sha256") or "",
         "identifier": _place(source), "size": f"{card['n_examples']} examples",
     }  # fmt: skip
     if copied:

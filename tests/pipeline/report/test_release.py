@@ -122,7 +122,7 @@ def test_the_crate_says_what_it_is(project: Path, tmp_path: Path) -> None:
     assert found["#model-minilm"]["version"] == "r1" and found["#model-minilm"]["sha256"] == "cd" * 32
     data = found["data/examples/sentiment/"]
     assert data["license"] == {"@id": "https://spdx.org/licenses/CC-BY-4.0"}
-    assert data["sha256"] == "ab" * 32 and "sentiment2020" in data["citation"]
+    assert data["sha256"] == "ab" * 32 and "sentiment2020" in data["creditText"]
     assert {"@id": "data/examples/sentiment/"} in found["#run"]["object"]
     assert {part["@id"] for entity in found.values() for part in refs(entity)} <= set(found)
 
@@ -169,7 +169,7 @@ def test_what_may_not_be_passed_on_is_named_but_not_in_it(
     found = entities(files)
     assert "without the examples of sentiment" in found["results/report/index.html"]["description"]
     about = found[f"#dataset-{made.RESTRICTED}"]
-    assert about["license"] == "CC-BY-NC-4.0" and about["sha256"] == "12" * 32
+    assert found[about["license"]["@id"]]["name"] == "CC-BY-NC-4.0" and about["sha256"] == "12" * 32
     assert about["identifier"] == f"Hugging Face dataset a/b, revision {'f' * 40}, split train"
     assert f"#dataset-{made.RESTRICTED}" not in {part["@id"] for part in found["./"]["hasPart"]}
     assert made.RESTRICTED in found["./"]["description"]
