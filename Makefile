@@ -1,4 +1,5 @@
-# `make repro`: from a fresh clone to the report.  `make test`, `make lint`: what CI runs.
+# `make repro`: from a fresh clone to the report.  `make release`: that run as one file for an archive; runs no stage.
+# `make test`, `make lint`: what CI runs.
 PYTHON ?= python3
 # Cells at a time. Set JOBS=1 for a model that fills the memory or the GPU.
 JOBS ?= 2
@@ -8,12 +9,15 @@ READY := $(VENV)/.ready
 # on a machine that has other work to do.
 RUN := PATH="$(CURDIR)/$(VENV)/bin:$$PATH" OMP_WAIT_POLICY=passive
 
-.PHONY: repro test lint
+.PHONY: repro release test lint
 .DEFAULT_GOAL := repro
 
 repro: $(READY)
 	@$(RUN) python -m pipeline.abreast --jobs $(JOBS)
 	@echo "The report is in results/report/index.html"
+
+release: $(READY)
+	@$(RUN) python -m pipeline.release
 
 test: $(READY)
 	@$(RUN) python -m pytest --numprocesses auto --dist loadfile

@@ -13,7 +13,7 @@ ROOT = Path(__file__).parents[1]
 PACKAGES = ("pipeline", "data", "probes")
 STAGES = ("examples", "extract", "probe", "transfer", "taxonomy", "report")
 FOLDERS = ("data/findings", "data/generated", "data/readers")
-BESIDE = [f"pipeline/{name}.py" for name in ("published", "reference", "columns", "reportcolumns")]
+BESIDE = [f"pipeline/{name}.py" for name in ("cite", "columns", "published", "reference", "reportcolumns")]
 MODULES = sorted(path for package in PACKAGES for path in (ROOT / package).rglob("*.py") if path.name != "__init__.py")
 
 

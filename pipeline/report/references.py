@@ -1,14 +1,19 @@
-"""The bibliography of a run: its datasets, the methods it used and the software."""
+"""The bibliography of a run: its models and datasets, the methods it used and the software."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass
+from itertools import accumulate
+from typing import Any
 
 import pandas as pd
 
+from pipeline.report import works
 from pipeline.report.results import Atlas
 
 ENTRY_START = re.compile(r"^(?=@\w+\s*[{(])", re.MULTILINE)
-ENTRY_KEY = re.compile(r"@\w+\s*[{(]\s*([^\s,{}()]+)\s*,")
+# Of an entry: @comment, @string and @preamble are none, and what is no key in LaTeX is no key here.
+ENTRY_KEY = re.compile(r"@(?!(?i:comment|string|preamble)\b)\w+\s*[{(]\s*([^\s,{}()\"#%'=~\\]+)\s*,")
 ESCAPES = {
     "\\": r"\textbackslash{}",
     # BibTeX counts \{ as a brace, so a lone one would swallow the rest of the file
@@ -18,101 +23,133 @@ ESCAPES = {
     "^": r"\textasciicircum{}",
     **{character: "\\" + character for character in "#$%&_"},
 }
-SURVEY = """@article{zheng2024attention,
-  title = {Attention Heads of Large Language Models: A Survey},
-  author = {Zheng, Zifan and Wang, Yezhaohui and Huang, Yuxin and Song, Shichao and Yang, Mingchuan and Tang, Bo and Xiong, Feiyu and Li, Zhiyu},
-  journal = {arXiv preprint arXiv:2409.03752},
-  year = {2024},
-}"""  # noqa: E501
-CONTROL_TASKS = """@inproceedings{hewitt2019designing,
-  title = {Designing and Interpreting Probes with Control Tasks},
-  author = {Hewitt, John and Liang, Percy},
-  booktitle = {Proceedings of EMNLP-IJCNLP 2019},
-  pages = {2733--2743},
-  year = {2019},
-}"""
-
-UNTRAINED = """@inproceedings{zhang2018language,
-  title = {Language Modeling Teaches You More than Translation Does: Lessons Learned Through Auxiliary Syntactic Task Analysis},
-  author = {Zhang, Kelly and Bowman, Samuel},
-  booktitle = {Proceedings of the 2018 EMNLP Workshop BlackboxNLP: Analyzing and Interpreting Neural Networks for NLP},
-  pages = {359--361},
-  year = {2018},
-}"""  # noqa: E501
-CODELENGTH = """@inproceedings{voita2020information,
-  title = {Information-Theoretic Probing with Minimum Description Length},
-  author = {Voita, Elena and Titov, Ivan},
-  booktitle = {Proceedings of the 2020 Conference on Empirical Methods in Natural Language Processing (EMNLP)},
-  pages = {183--196},
-  year = {2020},
-}"""
-MAX_STATISTIC = r"""@book{westfall1993resampling,
-  title = {Resampling-Based Multiple Testing: Examples and Methods for p-Value Adjustment},
-  author = {Westfall, Peter H. and Young, S. Stanley},
-  publisher = {John Wiley \& Sons},
-  year = {1993},
-}"""
-BCA = """@article{efron1987better,
-  title = {Better Bootstrap Confidence Intervals},
-  author = {Efron, Bradley},
-  journal = {Journal of the American Statistical Association},
-  volume = {82},
-  number = {397},
-  pages = {171--185},
-  year = {1987},
-}"""
-CLUSTERS = """@article{field2007bootstrapping,
-  title = {Bootstrapping Clustered Data},
-  author = {Field, Christopher A. and Welsh, Alan H.},
-  journal = {Journal of the Royal Statistical Society: Series B (Statistical Methodology)},
-  volume = {69},
-  number = {3},
-  pages = {369--390},
-  year = {2007},
-}"""
-EXPANSION = """@article{hesterberg2015what,
-  title = {What Teachers Should Know About the Bootstrap: Resampling in the Undergraduate Statistics Curriculum},
-  author = {Hesterberg, Tim C.},
-  journal = {The American Statistician},
-  volume = {69},
-  number = {4},
-  pages = {371--386},
-  year = {2015},
-}"""
-METHODS = (MAX_STATISTIC, CLUSTERS, BCA, EXPANSION)  # of every run
-MEASURED = {"control_accuracy": CONTROL_TASKS, "untrained": UNTRAINED, "codelength": CODELENGTH}  # where a column is
+STAGES = ("examples", "extract", "probe", "transfer", "taxonomy")
+METHODS = {
+    "taxonomy": (works.SURVEY, works.HOLM, works.STEPWISE, works.SHARES, works.SILHOUETTES),
+    "probe": (works.MAX_STATISTIC, works.CLUSTERS, works.BCA, works.EXPANSION),
+}  # stage -> what it does by design
+MEASURED = {
+    "control_accuracy": works.CONTROL_TASKS,
+    "untrained": works.UNTRAINED,
+    "codelength": works.CODELENGTH,
+}  # column -> what it takes, where it was measured
+SOFTWARE = {
+    "torch": (works.TORCH, ("extract", "probe")),
+    "transformers": (works.TRANSFORMERS, ("extract",)),
+    "scikit-learn": (works.SCIKIT_LEARN, ("examples",)),
+    "numpy": (works.NUMPY, STAGES),
+    "scipy": (works.SCIPY, ("examples", "probe", "transfer", "taxonomy")),
+}  # library -> its work and the stages whose numbers it computes
 
 
-def bibliography(atlas: Atlas, commit: str) -> str:
-    """Return a BibTeX file with one entry per work: the datasets, the survey, the methods used and this software.
+@dataclass(frozen=True)
+class Cited:
+    """What a result rests on.
+
+    Attributes:
+        commit: Of the code, or `unknown`.
+        date: Of that commit, YYYY-MM-DD, or `unknown`.
+        stages: Kinds of the stages it was made by, of `STAGES`.
+        measured: Columns of `MEASURED` that have numbers.
+        models: Slug -> source, revision and weights_sha256.
+        datasets: Dataset -> citation and licence.
+        libraries: Name -> version.
+    """
+
+    commit: str
+    date: str
+    stages: Collection[str]
+    measured: Collection[str]
+    models: Mapping[str, Mapping[str, Any]]
+    datasets: Mapping[str, Mapping[str, Any]]
+    libraries: Mapping[str, str]
+
+
+def bibliography(atlas: Atlas, origin: Mapping[str, Any]) -> str:
+    """Return a BibTeX file with one entry per work that a whole run rests on.
 
     Args:
         atlas: The run.
-        commit: Commit of the code, or `unknown`.
+        origin: What `provenance.json` holds.
     """
-    entries: dict[str, str] = {}  # lower-case key -> entry; BibTeX keys ignore case
-    for owner, entry in _entries(atlas, commit):
-        _add(entries, owner, entry)
-    return "\n\n".join(entries.values()) + "\n"
+    measured = [name for name in MEASURED if any(was_measured(model.scores, name) for model in atlas.models)]
+    return bibtex(cited(origin, STAGES, measured))
 
 
-def _entries(atlas: Atlas, commit: str) -> Iterator[tuple[str, str]]:
-    """Yield (slug of who asks for it, entry), ours first so that they keep their keys."""
-    yield "head_atlas", _software(commit)
-    yield "survey", SURVEY
-    for entry in METHODS:
-        yield "methods", entry
-    for column, entry in MEASURED.items():
-        if any(was_measured(model.scores, column) for model in atlas.models):
-            yield "methods", entry
-    for dataset, card in atlas.cards.items():
-        for entry in dataset_entries(dataset, card.get("citation") or ""):
-            yield dataset, entry
+def cited(origin: Mapping[str, Any], stages: Collection[str], measured: Collection[str]) -> Cited:
+    """Return what a result rests on.
+
+    Args:
+        origin: Its provenance.
+        stages: Kinds of the stages it was made by, of `STAGES`.
+        measured: Columns of `MEASURED` that have numbers.
+    """
+    names = ("code_commit", "code_date", "models", "datasets", "libraries")
+    commit, date, models, datasets, libraries = (origin[name] for name in names)
+    return Cited(commit, date, stages, measured, models, datasets, libraries)
 
 
-def _software(commit: str) -> str:
-    note = "" if commit == "unknown" else f"\n  note = {{Code commit {commit}}},"
-    return f"@misc{{head_atlas,\n  title = {{Head Atlas}},\n  author = {{{{Head Atlas contributors}}}},{note}\n}}"
+def bibtex(rests_on: Cited) -> str:
+    """Return a BibTeX file with one entry per work; words between entries, such as licences, are comments.
+
+    Args:
+        rests_on: What is cited.
+    """
+    blocks: list[str] = []
+    seen: dict[str, str] = {}  # lower-case key -> entry; BibTeX keys ignore case
+    for owner, entry in _entries(rests_on):
+        new = entry if not entry.startswith("@") else _as_new(seen, owner, entry)
+        blocks += [new] if new else []
+    return "\n\n".join(blocks) + "\n"
+
+
+def _entries(rests_on: Cited) -> Iterator[tuple[str, str]]:
+    """Yield (who asks for it, entry or comment), ours first so that they keep their keys."""
+    yield "head_atlas", _software(rests_on.commit, rests_on.date)
+    for stage, entries in METHODS.items():
+        if stage in rests_on.stages:
+            yield from (("methods", entry) for entry in entries)
+    yield from (("methods", MEASURED[name]) for name in MEASURED if name in rests_on.measured)
+    for name, (entry, stages) in SOFTWARE.items():
+        if not set(stages).isdisjoint(rests_on.stages):
+            yield "software", _with_version(entry, rests_on.libraries.get(name, ""))
+    for model, identity in rests_on.models.items():
+        yield from ((model, entry) for entry in model_entries(model, identity))
+    for dataset, about in rests_on.datasets.items():
+        yield dataset, f"% Dataset {dataset}: licence {_comment(str(about.get('licence') or 'not known'))}"
+        yield from ((dataset, entry) for entry in dataset_entries(dataset, about.get("citation") or ""))
+
+
+def _software(commit: str, date: str) -> str:
+    lines = ["title = {Head Atlas}", "author = {{Head Atlas contributors}}"]
+    lines += [f"year = {{{date[:4]}}}"] if date != "unknown" else []
+    lines += [f"note = {{Code commit {commit}}}"] if commit != "unknown" else []
+    return "@misc{head_atlas,\n" + "".join(f"  {line},\n" for line in lines) + "}"
+
+
+def _with_version(entry: str, version: str) -> str:
+    return entry.removesuffix("}") + f"  note = {{Version {escape(version)}}},\n}}" if version else entry
+
+
+def _comment(text: str) -> str:
+    """Return words that no reader of BibTeX takes for an entry."""
+    return " ".join(re.sub("[@{}]", " ", text).split())
+
+
+def model_entries(model: str, identity: Mapping[str, Any]) -> list[str]:
+    """Return the BibTeX entries of a model: the weights that were used, and the works behind those that come with it.
+
+    Args:
+        model: Slug.
+        identity: Its source, revision and weights_sha256; what is not known is None or not there.
+    """
+    source = str(identity.get("source") or "unknown")
+    facts = {"revision": identity.get("revision"), "weights SHA-256": identity.get("weights_sha256")}
+    note = ", ".join(f"{name} {escape(str(value))}" for name, value in facts.items() if value)
+    lines = [f"title = {{{escape(model)}}}", f"howpublished = {{Model weights, {escape(source)}}}"]
+    lines += [f"note = {{{note[0].upper()}{note[1:]}}}"] if note else []
+    weights = f"@misc{{model_{model},\n" + "".join(f"  {line},\n" for line in lines) + "}"
+    return [weights, *works.MODEL_WORKS.get(source, ())]
 
 
 def was_measured(scores: pd.DataFrame, column: str) -> bool:
@@ -136,9 +173,16 @@ def dataset_entries(dataset: str, citation: str) -> list[str]:
     if not citation:
         return []
     entries = [entry.strip() for entry in ENTRY_START.split(citation) if entry.strip()]
-    if citation.startswith("@") and all(ENTRY_KEY.match(entry) for entry in entries):
+    if citation.startswith("@") and all(ENTRY_KEY.match(entry) and _is_whole(entry) for entry in entries):
         return entries
     return [f"@misc{{{dataset},\n  note = {{{escape(citation)}}},\n}}"]
+
+
+def _is_whole(entry: str) -> bool:
+    """Return whether an entry ends with its last brace, so that it swallows nothing of what comes after it."""
+    depths = list(accumulate({"{": 1, "}": -1}.get(character, 0) for character in entry))
+    first = entry.index("{") if "{" in entry else len(entry)
+    return entry.endswith("}") and depths[-1] == 0 and min(depths[first:-1], default=0) > 0
 
 
 def escape(text: str) -> str:
@@ -150,13 +194,14 @@ def escape(text: str) -> str:
     return "".join(ESCAPES.get(character, character) for character in " ".join(text.split()))
 
 
-def _add(entries: dict[str, str], owner: str, entry: str) -> None:
-    """Add an entry once; another work under a key already taken gets the dataset's slug behind its key."""
+def _as_new(seen: dict[str, str], owner: str, entry: str) -> str | None:
+    """Return an entry to write, None if it was; another work under a taken key gets its owner's slug behind its key."""
     match = ENTRY_KEY.match(entry)
     assert match is not None
     key = match[1]
-    while key.lower() in entries:
-        if entries[key.lower()].split() == entry.split():
-            return
+    while key.lower() in seen:
+        if seen[key.lower()].split() == entry.split():
+            return None
         key = f"{key}_{owner}"
-    entries[key.lower()] = entry[: match.start(1)] + key + entry[match.end(1) :]
+    seen[key.lower()] = entry
+    return entry[: match.start(1)] + key + entry[match.end(1) :]

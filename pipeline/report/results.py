@@ -1,7 +1,7 @@
 """What a report is made from: the results of every cell, checked on the way in and held together."""
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -222,13 +222,25 @@ def model_identity(model: ModelResults) -> dict[str, Any]:
     Raises:
         PipelineError: If its cells come from different weights.
     """
-    blocks = [summary["extraction"] for summary in model.summaries.values()]
+    return shared_identity(model.slug, [summary["extraction"] for summary in model.summaries.values()])
+
+
+def shared_identity(model: str, blocks: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Return what the extraction blocks of all cells of a model agree on.
+
+    Args:
+        model: Slug.
+        blocks: One for each dataset, at least one.
+
+    Raises:
+        PipelineError: If they name different weights.
+    """
     first = blocks[0]
     for key in IDENTITY:
         values = {str(block.get(key)) for block in blocks}
         if len(values) > 1:
             raise PipelineError(
-                f"results/probes/{model.slug}: its datasets were extracted from different models: {key} is "
+                f"results/probes/{model}: its datasets were extracted from different models: {key} is "
                 f"{' and '.join(sorted(values))}; make them again: `dvc repro --force`"
             )
     return {key: value for key, value in first.items() if all(block.get(key) == value for block in blocks)}

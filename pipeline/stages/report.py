@@ -7,7 +7,7 @@ import argparse
 import shutil
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +22,7 @@ from pipeline.report.booktabs import PaperTable, document, render
 from pipeline.report.comparison_figures import best_figure, comparison_figure
 from pipeline.report.comparison_tables import comparison_frames, comparison_tables
 from pipeline.report.figures import figures
+from pipeline.report.licences import without_texts
 from pipeline.report.page import render_page
 from pipeline.report.paper_tables import paper_tables
 from pipeline.report.provenance import provenance
@@ -56,18 +57,24 @@ def main(argv: Sequence[str] | None = None) -> None:
     """Write the report of the run in the current folder.
 
     Args:
-        argv: Command line, which takes no arguments; that of the process by default.
+        argv: Command line; that of the process by default.
 
     Raises:
         PipelineError: If a cell is missing, unexpected or not readable, or a param is wrong.
     """
-    argparse.ArgumentParser(prog="python -m pipeline.stages.report", description=__doc__).parse_args(argv)
+    parser = argparse.ArgumentParser(prog="python -m pipeline.stages.report", description=__doc__)
+    parser.add_argument("--page", type=Path, help="write nothing but the page, here, without texts that are not free")
+    page = parser.parse_args(argv).page
     begun = time.perf_counter()
     params = load_params(Path("params.yaml"))
     options = read_section(params, "report", ReportParams)
     if options.top_heads < 1:
         raise PipelineError(f"params.yaml: report.top_heads: expected 1 or more, got {options.top_heads}")
     atlas = read_atlas(params)
+    if page is not None:
+        cards = {dataset: without_texts(card) for dataset, card in atlas.cards.items()}
+        origin = read_json(REPORT / "provenance.json")
+        return _write(page, render_page(replace(atlas, cards=cards), origin).encode("utf-8"))
     write_report(atlas, options)
     print(_told(atlas, time.perf_counter() - begun))
 
@@ -157,7 +164,7 @@ def write_report(atlas: Atlas, options: ReportParams) -> None:
     """
     origin = provenance(atlas, Path())
     shutil.rmtree(REPORT, ignore_errors=True)  # or the figure of a removed dataset would stay
-    bibtex = bibliography(atlas, origin["code_commit"])
+    bibtex = bibliography(atlas, origin)
     frames = {
         "taxonomy": tables.taxonomy_counts(atlas),
         "best_heads": tables.best_heads(atlas, options.top_heads),

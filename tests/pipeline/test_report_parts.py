@@ -2,13 +2,11 @@
 
 import json
 import math
-import subprocess
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import pytest
-import yaml
 from dvc_render.vega import VegaRenderer
 
 from pipeline.cells import wanted_cells
@@ -16,9 +14,7 @@ from pipeline.errors import PipelineError
 from pipeline.report.dataset_cards import excerpt
 from pipeline.report.heatmap import head_titles
 from pipeline.report.overview import sentence
-from pipeline.report.provenance import code_commit, code_dirty, library_versions, lock_hash
-from pipeline.report.references import ENTRY_KEY, MEASURED, bibliography, dataset_entries, escape
-from pipeline.report.results import Atlas, ModelResults, model_identity, probe_titles, with_numbers
+from pipeline.report.results import ModelResults, model_identity, probe_titles, with_numbers
 from pipeline.report.scale import MAP_NAME, MARGIN_MAP, QUANTITIES, STEPS, domain, palette, step
 
 QUANTITY = {entry.key: entry for entry in QUANTITIES}
@@ -101,108 +97,6 @@ def test_colours_get_lighter_with_the_score_and_darker_with_the_size_of_a_margin
     assert scores == sorted(scores)
     assert margins[: STEPS // 2] == sorted(margins[: STEPS // 2])
     assert margins[STEPS // 2 :] == sorted(margins[STEPS // 2 :], reverse=True)
-
-
-def small_atlas(citations: dict[str, str | None], *measured: str) -> Atlas:
-    cards = {dataset: {"feature": dataset, "citation": citation} for dataset, citation in citations.items()}
-    scores = pd.DataFrame({name: [0.5 if name in measured else math.nan] for name in MEASURED})
-    model = ModelResults("m", scores, {}, pd.DataFrame(), pd.DataFrame(), {})
-    return Atlas({}, cards, (model,))
-
-
-def test_a_bibtex_entry_is_taken_as_it_is() -> None:
-    given = "@article{x,\n  title = {T_x & {Y}},\n}"
-    assert dataset_entries("d", f"\n{given}\n") == [given]
-    assert dataset_entries("d", f"{given}\n\n@book{{y, title={{Z}}}}") == [given, "@book{y, title={Z}}"]
-
-
-def test_plain_words_become_a_note_with_balanced_braces() -> None:
-    (entry,) = dataset_entries("my_data", "A {b_c & 50% ~\n of $1 #2 \\x")
-    note = r"A \textbraceleft{}b\_c \& 50\% \textasciitilde{} of \$1 \#2 \textbackslash{}x"
-    assert entry == f"@misc{{my_data,\n  note = {{{note}}},\n}}"
-    assert escape("}").count("{") == escape("}").count("}")
-    assert dataset_entries("my_data", "@ the office, no BibTeX")[0].startswith("@misc{my_data,")
-    assert dataset_entries("my_data", "  ") == []
-
-
-def test_keys_are_unique_whatever_the_datasets_cite() -> None:
-    same, other = "@misc{k, title = {One}}", "@misc{K, title = {Two}}"
-    stolen = "@misc{zheng2024attention, title = {Not the survey}}"
-    ours = ["westfall1993resampling", "field2007bootstrapping", "efron1987better", "hesterberg2015what"]
-    bib = bibliography(small_atlas({"a": same, "b": f" {same} ", "c": other, "d": stolen, "e": None}), "unknown")
-    keys = [match[1] for match in ENTRY_KEY.finditer(bib)]
-    assert keys == ["head_atlas", "zheng2024attention", *ours, "k", "K_c", "zheng2024attention_d"]
-    assert bib.count("One") == 1
-    assert "Not the survey" in bib
-
-
-@pytest.mark.parametrize(
-    ("column", "key"),
-    [
-        ("control_accuracy", "hewitt2019designing"),
-        ("untrained", "zhang2018language"),
-        ("codelength", "voita2020information"),
-    ],
-)
-def test_a_method_is_cited_only_if_it_was_used(column: str, key: str) -> None:
-    assert key in bibliography(small_atlas({}, column), "abc")
-    others = [name for name in MEASURED if name != column]
-    assert key not in bibliography(small_atlas({}, *others), "abc")
-
-
-def test_the_software_entry_names_the_commit() -> None:
-    assert "Code commit abc" in bibliography(small_atlas({}), "abc")
-    assert "Code commit" not in bibliography(small_atlas({}), "unknown")
-
-
-def test_the_lock_hash_ignores_the_report_and_the_order() -> None:
-    stages = {"probe@a": {"outs": [{"md5": "1"}]}, "taxonomy@a": {"cmd": "x"}}
-    alone = lock_hash(yaml.safe_dump({"schema": "2.0", "stages": stages}))
-    report = {"report": {"outs": [{"md5": "2"}]}}
-    assert lock_hash(json.dumps({"stages": report | dict(reversed(stages.items()))})) == alone
-    assert lock_hash(json.dumps({"stages": stages | {"probe@a": {}}})) != alone
-    assert lock_hash("schema: '2.0'") == lock_hash("")
-
-
-def test_a_damaged_lock_is_refused() -> None:
-    for text in ("{", "- list"):
-        with pytest.raises(PipelineError, match=r"dvc\.lock: not a lock file"):
-            lock_hash(text)
-
-
-def git(root: Path, *arguments: str) -> None:
-    identity = ["-c", "user.name=a", "-c", "user.email=a@example.org", "-c", "commit.gpgsign=false"]
-    subprocess.run(["git", *identity, *arguments], cwd=root, check=True, capture_output=True)
-
-
-def test_only_commits_to_the_code_count(tmp_path: Path) -> None:
-    assert (code_commit(tmp_path), code_dirty(tmp_path)) == ("unknown", "unknown")
-    git(tmp_path, "init")
-    (tmp_path / "params.yaml").write_text("a: 1\n")
-    assert (code_commit(tmp_path), code_dirty(tmp_path)) == ("unknown", True)
-    git(tmp_path, "add", ".")
-    git(tmp_path, "commit", "-m", "code")
-    first = code_commit(tmp_path)
-    assert len(first) == 40
-    assert code_dirty(tmp_path) is False
-    (tmp_path / "dvc.lock").write_text("stages: {}\n")
-    assert code_dirty(tmp_path) is False
-    git(tmp_path, "add", ".")
-    git(tmp_path, "commit", "-m", "lock")
-    assert code_commit(tmp_path) == first
-    (tmp_path / "params.yaml").write_text("a: 2\n")
-    assert code_dirty(tmp_path) is True
-
-
-def test_without_git_the_code_is_unknown(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("PATH", "")
-    assert (code_commit(tmp_path), code_dirty(tmp_path)) == ("unknown", "unknown")
-
-
-def test_versions_come_without_imports() -> None:
-    versions = library_versions()
-    assert {"python", "torch", "dvc"} <= set(versions)
-    assert versions["pandas"] == pd.__version__
 
 
 def model_with(*blocks: dict[str, Any]) -> ModelResults:

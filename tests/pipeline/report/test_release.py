@@ -1,0 +1,341 @@
+"""`python -m pipeline.release`: what is in it, what is kept out of it, and the same bytes wherever it is made."""
+
+import hashlib
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tarfile
+import time
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from rocrate.rocrate import ROCrate
+
+from pipeline import releasable
+from pipeline.errors import PipelineError
+from pipeline.lock import content_md5
+from pipeline.release import main, release
+from tests.pipeline.report import project as made
+
+NOTHING: dict[str, Any] = {}
+
+
+@pytest.fixture(scope="module")
+def kept(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("kept")
+
+
+@pytest.fixture
+def quick(no_figures: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Draws nothing, and takes DVC's word for granted; `test_dvc_is_asked` asks it."""
+    monkeypatch.setattr("pipeline.stages.report._structure", lambda scores, rung: {})
+    monkeypatch.setattr("pipeline.releasable._status", lambda root: NOTHING)
+    monkeypatch.setenv("PYTHONPATH", str(made.ROOT))  # the page is made by a process of its own
+
+
+@pytest.fixture
+def project(
+    kept: Path, make_run: Callable[..., None], tmp_path: Path, quick: None, monkeypatch: pytest.MonkeyPatch
+) -> Path:
+    """A finished project; made once, since the report takes seconds."""
+    if not (kept / "project").exists():
+        make_run(kept / "project")
+        monkeypatch.chdir(kept / "project")
+        made.finish(kept / "project")
+    shutil.copytree(kept / "project", tmp_path / "project")
+    monkeypatch.chdir(tmp_path / "project")
+    return tmp_path / "project"
+
+
+@pytest.fixture
+def restricted(run: Path, quick: None) -> Path:
+    """A finished project with a dataset that may not be passed on."""
+    path = run / f"data/examples/{made.RESTRICTED}/card.json"
+    card = json.loads(path.read_text()) | {"licence": "CC-BY-NC-4.0"}
+    card["source"] = {"kind": "hub", "hub": "a/b", "revision": "f" * 40, "split": "train", "sha256": "12" * 32}
+    for example in card["examples"]:
+        example.update(text=made.SECRET, start=2, end=6)
+    card["findings"] = [{"severity": "note", "about": "x", "message": f"'{made.SECRET}' is there twice"}]
+    card["warnings"] = [f"'{made.SECRET}' is there twice"]
+    path.write_text(json.dumps(card))
+    made.finish(run)
+    return run
+
+
+def unpacked(path: Path) -> dict[str, bytes]:
+    with zipfile.ZipFile(path) as archive:
+        assert archive.testzip() is None
+        return {name: archive.read(name) for name in archive.namelist()}
+
+
+def entities(files: dict[str, bytes]) -> dict[str, dict[str, Any]]:
+    return {entity["@id"]: entity for entity in json.loads(files["ro-crate-metadata.json"])["@graph"]}
+
+
+def test_a_release_holds_the_run_and_names_it(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    main([])
+    said = capsys.readouterr().out
+    (path,) = (project / "results/release").iterdir()
+    commit = made.git(project, "rev-parse", "HEAD")
+    assert path.name == f"head-atlas-{commit[:12]}.zip"
+    assert hashlib.sha256(path.read_bytes()).hexdigest() in said and "zenodo.org" in said
+    files = unpacked(path)
+    assert next(iter(files)) == "ro-crate-metadata.json"
+    for name in ("results/report/index.html", "results/taxonomy/minilm/heads.csv", "results/metrics.json", "dvc.lock",
+                 "results/probes/minilm/sentiment/predictions.parquet", "data/examples/sentiment/texts.parquet",
+                 "results/report/references.bib", "results/transfer/minilm/summary.json", "code.tar"):  # fmt: skip
+        assert name in files
+    assert files["results/report/index.html"] == (project / "results/report/index.html").read_bytes()
+    assert not [name for name in files if name.startswith(("data/activations", ".git", "results/release"))]
+    assert made.git(project, "status", "--porcelain") == ""  # the release itself is ignored
+
+
+def test_every_file_is_described_and_every_description_is_true(project: Path, tmp_path: Path) -> None:
+    path, _ = release(tmp_path / "out")
+    files = unpacked(path)
+    crate = ROCrate(path)
+    described = {file.id: file for file in crate.get_by_type("File")}
+    assert set(described) == set(files) - {"ro-crate-metadata.json"}
+    for name, file in described.items():
+        assert file["contentSize"] == str(len(files[name]))
+        assert file["sha256"] == hashlib.sha256(files[name]).hexdigest()
+        assert file["description"] and file["encodingFormat"] and file["name"] == name
+    assert {part.id for part in crate.root_dataset["hasPart"]} >= set(described)
+
+
+def test_the_crate_says_what_it_is(project: Path, tmp_path: Path) -> None:
+    path, _ = release(tmp_path / "out")
+    root = ROCrate(path).root_dataset
+    assert "minilm" in root["name"] and "6 datasets" in root["description"]
+    assert root["license"].id == "https://spdx.org/licenses/Apache-2.0"
+    assert root["author"]["name"] == "Head Atlas contributors"
+    assert str(json.loads(unpacked(path)["ro-crate-metadata.json"])).count("2026-03-04T04:06:08Z") == 1
+    found = entities(unpacked(path))
+    assert found["./"]["datePublished"] == "2026-03-04T04:06:08Z"
+    assert found["./"]["version"] == made.git(project, "rev-parse", "HEAD")
+    assert found["#model-minilm"]["version"] == "r1" and found["#model-minilm"]["sha256"] == "cd" * 32
+    data = found["data/examples/sentiment/"]
+    assert data["license"] == {"@id": "https://spdx.org/licenses/CC-BY-4.0"}
+    assert data["sha256"] == "ab" * 32 and "sentiment2020" in data["creditText"]
+    assert {"@id": "data/examples/sentiment/"} in found["#run"]["object"]
+    assert {part["@id"] for entity in found.values() for part in refs(entity)} <= set(found)
+
+
+def refs(entity: dict[str, Any]) -> list[dict[str, str]]:
+    values = [value for key, value in entity.items() if key != "conformsTo"]
+    flat = [one for value in values for one in (value if isinstance(value, list) else [value])]
+    return [one for one in flat if isinstance(one, dict)]
+
+
+def test_code_comes_as_committed_without_a_persons_own_files(project: Path, tmp_path: Path) -> None:
+    made.put(project / "data/mine/reviews.csv", made.SECRET)
+    made.put(project / "data/mine/reader.py", "x = 1\n")
+    made.commit(project)
+    made.write_report(project)
+    path, _ = release(tmp_path / "out")
+    (tmp_path / "code.tar").write_bytes(unpacked(path)["code.tar"])
+    with tarfile.open(tmp_path / "code.tar") as archive:
+        names = archive.getnames()
+        assert {member.mode & 0o777 for member in archive if member.isfile()} == {0o644}
+    assert {"params.yaml", "dvc.lock", "data/specs/sentiment.yaml", "data/mine/reader.py"} <= set(names)
+    assert "data/mine/reviews.csv" not in names
+
+
+def test_what_may_not_be_passed_on_is_named_but_not_in_it(
+    restricted: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = content_md5(restricted / "results/report")
+    main(["--to", str(tmp_path / "out")])
+    said = capsys.readouterr().out
+    assert content_md5(restricted / "results/report") == before
+    assert f"texts and labels of {made.RESTRICTED}" in said and "CC-BY-NC-4.0" in said
+    (path,) = (tmp_path / "out").iterdir()
+    files = unpacked(path)
+    assert not [name for name in files if name.startswith(f"data/examples/{made.RESTRICTED}/")]
+    assert f"results/probes/minilm/{made.RESTRICTED}/predictions.parquet" not in files
+    assert f"results/probes/minilm/{made.RESTRICTED}/heads.parquet" in files
+    assert "results/probes/minilm/word_sense/predictions.parquet" in files
+    inside, shown = made.SECRET[10:30], (restricted / "results/report/index.html").read_text()
+    assert inside in shown  # the page on this machine has it
+    assert not [name for name, content in files.items() if inside.encode() in content]
+    page = files["results/report/index.html"].decode()
+    assert "CC-BY-NC-4.0" in page and "left out here" in page
+    found = entities(files)
+    assert "without the examples of sentiment" in found["results/report/index.html"]["description"]
+    about = found[f"#dataset-{made.RESTRICTED}"]
+    assert found[about["license"]["@id"]]["name"] == "CC-BY-NC-4.0" and about["sha256"] == "12" * 32
+    assert about["identifier"] == f"Hugging Face dataset a/b, revision {'f' * 40}, split train"
+    assert f"#dataset-{made.RESTRICTED}" not in {part["@id"] for part in found["./"]["hasPart"]}
+    assert made.RESTRICTED in found["./"]["description"]
+
+
+def test_the_same_run_gives_the_same_bytes_anywhere(
+    restricted: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = release(tmp_path / "one")[0].read_bytes()
+    assert release(tmp_path / "one")[0].read_bytes() == first
+    elsewhere = tmp_path / "else where/ö"
+    shutil.copytree(restricted, elsewhere)
+    for path in elsewhere.rglob("*"):
+        if ".git" not in path.parts:
+            os.utime(path, (1e9, 1e9))
+            path.chmod(0o700)
+    made.git(elsewhere, "config", "core.fileMode", "false")
+    made.git(elsewhere, "config", "core.autocrlf", "input")
+    made.git(elsewhere, "config", "core.abbrev", "30")
+    made.git(elsewhere, "config", "tar.umask", "0077")
+    monkeypatch.chdir(elsewhere)
+    monkeypatch.setenv("TZ", "Pacific/Kiritimati")
+    monkeypatch.setenv("LC_ALL", "C")
+    monkeypatch.setenv("PYTHONHASHSEED", "7")
+    time.tzset()
+    mask = os.umask(0o077)
+    try:
+        assert release(tmp_path / "two")[0].read_bytes() == first
+    finally:
+        os.umask(mask)
+        monkeypatch.delenv("TZ")
+        time.tzset()
+
+
+def test_entries_have_fixed_times_and_rights(project: Path, tmp_path: Path) -> None:
+    path, _ = release(tmp_path / "out")
+    with zipfile.ZipFile(path) as archive:
+        for info in archive.infolist():
+            assert info.date_time == (2026, 3, 4, 4, 6, 8)
+            assert (info.external_attr >> 16, info.create_system, info.compress_type) == (0o100644, 3, 0)
+        names = archive.namelist()
+    assert names[1:] == sorted(names[1:])
+
+
+def change(path: Path, text: str = "changed") -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text)
+
+
+def stale_report(root: Path, **changes: Any) -> None:
+    path = root / "results/report/provenance.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | changes))
+    made.record(root, params := yaml.safe_load((root / "params.yaml").read_text()), made.grid_outputs(params))
+    made.commit(root)
+
+
+def commit_code(root: Path) -> None:
+    change(root / "data/specs/other.yaml")
+    made.commit(root)
+
+
+def never_run(root: Path) -> None:
+    params = yaml.safe_load((root / "params.yaml").read_text())
+    params["datasets"]["voice"] = {}
+    (root / "params.yaml").write_text(yaml.safe_dump(params, sort_keys=False))
+    made.commit(root)
+
+
+def lock_of_other_stages(root: Path) -> None:
+    lock = yaml.safe_load((root / "dvc.lock").read_text())
+    lock["stages"]["extract@minilm-sentiment"]["outs"][0]["md5"] = "0" * 32 + ".dir"
+    (root / "dvc.lock").write_text(yaml.safe_dump(lock))
+    made.commit(root)
+
+
+@pytest.mark.parametrize(
+    ("do", "message"),
+    [
+        (
+            lambda root: change(root / "params.yaml", (root / "params.yaml").read_text() + "\n"),
+            "not committed: params.y",
+        ),
+        (
+            lambda root: change(root / "data/specs/new.yaml"),
+            "not committed: data/specs/new.yaml; a release names a comm",
+        ),
+        (
+            lambda root: change(root / "results/taxonomy/minilm/heads.csv"),
+            "not committed: results/taxonomy/minilm/heads",
+        ),
+        (lambda root: change(root / "pyproject.toml"), "not committed: pyproject.toml"),
+        (lambda root: shutil.rmtree(root / "results/report"), "no such file, so there is no report.*`make repro`"),
+        (lambda root: change(root / "results/report/index.html"), "results/report: not what dvc.lock records"),
+        (
+            lambda root: (root / "results/probes/minilm/sentiment/heads.parquet").unlink(),
+            "results/probes/minilm/sentiment",
+        ),
+        (lambda root: shutil.rmtree(root / "data/examples"), "data/examples/.*/card.json: no such file|not on this"),
+        (lambda root: shutil.rmtree(root / ".git"), "no git commit here"),
+        (lambda root: (root / "dvc.lock").unlink(), r"dvc\.lock: no such file"),
+        (
+            never_run,
+            r"dvc\.lock: examples@voice, extract@minilm-voice, probe@minilm-voice not run yet; run `make repro`",
+        ),
+        (commit_code, "the report names commit .*, the code is at .*`dvc repro --force --single-item report`"),
+        (lock_of_other_stages, "stages ran after the report was made"),
+        (lambda root: stale_report(root, code_dirty=True), "the report was made with uncommitted changes"),
+        (lambda root: stale_report(root, code_dirty="unknown"), "the report was made with uncommitted changes"),
+    ],
+)
+def test_what_could_not_be_traced_back_is_refused(
+    project: Path, tmp_path: Path, do: Callable[[Path], None], message: str
+) -> None:
+    do(project)
+    with pytest.raises(PipelineError, match=message):
+        release(tmp_path / "out")
+    assert not (tmp_path / "out").exists() or not any((tmp_path / "out").iterdir())
+
+
+def test_activations_need_not_be_there(project: Path, tmp_path: Path) -> None:
+    shutil.rmtree(project / "data/activations")
+    assert release(tmp_path / "out")[0].is_file()
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ([{"changed deps": {"pipeline/x.py": "modified"}}], r"taxonomy@minilm: pipeline/x.py modified"),
+        ([{"changed deps": {"params.yaml": {"taxonomy.alpha": "modified"}}}], "params.yaml taxonomy.alpha"),
+        ([{"changed outs": {"results/taxonomy/minilm": "modified"}}], "results/taxonomy/minilm modified"),
+        ([{"changed deps": {"pipeline/x.py": "deleted"}}], "pipeline/x.py deleted"),
+        (["changed command"], "changed command"),
+        ([{"changed deps": {"data/activations/minilm": "deleted"}}], ""),
+        ([{"changed outs": {"data/activations/minilm/sentiment": "not in cache"}}], ""),
+    ],
+)  # fmt: skip
+def test_what_dvc_would_run_again_is_refused(
+    project: Path, tmp_path: Path, changes: list[Any], message: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pipeline.releasable._status", lambda root: {"taxonomy@minilm": changes})
+    if message:
+        with pytest.raises(PipelineError, match=f"results are older than code or params.*{message}.*`make repro`"):
+            release(tmp_path / "out")
+    else:
+        assert release(tmp_path / "out")[0].is_file()
+
+
+def test_make_release_runs_no_stage() -> None:
+    command = ["make", "--dry-run", "--assume-old=.venv/.ready", "release"]
+    shown = subprocess.run(command, cwd=made.ROOT, capture_output=True, text=True, check=True).stdout
+    assert "python -m pipeline.release" in shown
+    assert "abreast" not in shown and "repro" not in shown
+
+
+@pytest.mark.slow
+def test_dvc_is_asked(tmp_path: Path) -> None:
+    stage = {"cmd": "cp in.txt out.txt", "deps": ["in.txt"], "outs": [{"out.txt": {"cache": False}}]}
+    made.put(tmp_path / "dvc.yaml", yaml.safe_dump({"stages": {"copy": stage}}))
+    made.put(tmp_path / "in.txt", "one")
+    made.git(tmp_path, "init", "--quiet")
+    dvc = [sys.executable, "-m", "dvc"]
+    for command in ("init", "repro"):
+        subprocess.run([*dvc, "--quiet", command], cwd=tmp_path, check=True, capture_output=True)
+    assert releasable._status(tmp_path) == {}
+    made.put(tmp_path / "in.txt", "two")
+    assert releasable._status(tmp_path) == {"copy": [{"changed deps": {"in.txt": "modified"}}]}
+    shutil.rmtree(tmp_path / ".dvc")
+    with pytest.raises(PipelineError, match=r"`dvc status` failed: .*DVC repository"):
+        releasable._status(tmp_path)
