@@ -102,7 +102,7 @@ def profile_chart(baselines: Sequence[str], n_features: int) -> Spec:
     shape = {
         "field": "baseline", "type": "nominal", "title": None,
         "scale": {"domain": list(baselines), "range": list(SHAPES[: len(baselines)])},
-        "legend": {"orient": "top", "columns": {"expr": "width < 330 ? 1 : 3"}},
+        "legend": {"orient": "top", "columns": {"expr": "width < 260 ? 1 : width < 430 ? 2 : 3"}},
     }  # fmt: skip
     tips = [
         {"field": "title", "title": "feature"},

@@ -62,10 +62,10 @@ def evidence(model: ModelResults, dataset: str, scores: pd.DataFrame) -> pd.Data
         dataset: Slug.
         scores: Accuracy, majority and margins with their ends, indexed by (layer, head).
     """
-    told = _rows(model.assignments, dataset).reindex(index=scores.index, columns=[*NUMBERS, *TEXTS, "stretch"])
+    told = _rows(model.assignments, dataset, [*NUMBERS, *TEXTS, "stretch"], scores.index)
     found = told[list(NUMBERS)].astype(float)
-    profile = _rows(model.profile, dataset).reindex(index=scores.index, columns=["p_adjusted"]).astype(float)
-    found["p_adjusted"] = found["p_adjusted"].fillna(profile["p_adjusted"])  # of heads that stand on no rung, too
+    profile = _rows(model.profile, dataset, ["p_adjusted"], scores.index)["p_adjusted"].astype(float)
+    found["p_adjusted"] = found["p_adjusted"].fillna(profile)  # of heads that stand on no rung, too
     texts = told[list(TEXTS)].astype(object).where(told[list(TEXTS)].notna(), "")
     # one number for a dataset, written with each head that passed
     found = found.join(texts).assign(stretch=told["stretch"].astype(float).max())
@@ -81,9 +81,11 @@ def alpha_of(model: ModelResults) -> float:
     return float(model.taxonomy.get("thresholds", {}).get("alpha", "nan"))
 
 
-def _rows(table: pd.DataFrame, dataset: str) -> pd.DataFrame:
-    rows = table[table["dataset"] == dataset]
-    return rows.set_index([rows["layer"].astype(int), rows["head"].astype(int)])
+def _rows(table: pd.DataFrame, dataset: str, columns: list[str], index: pd.Index) -> pd.DataFrame:
+    """Return columns of the rows of a dataset by (layer, head), NaN where the table lacks them."""
+    there = [column for column in columns if column in table]
+    rows = table.loc[table["dataset"] == dataset, ["layer", "head", *there]]
+    return rows.astype({"layer": int, "head": int}).set_index(["layer", "head"]).reindex(index=index, columns=columns)
 
 
 def _met(found: pd.DataFrame, scores: pd.DataFrame, alpha: float) -> list[pd.Series]:
