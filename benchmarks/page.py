@@ -1,13 +1,12 @@
 """How the page bears many heads: `python -m benchmarks.page [--layers 32] [--heads 32] [--features 25]`.
 
 Two made-up runs, one as large as the default run (6 layers of 12 heads, 32 features) and one as asked, are written as
-pages and opened in headless Chromium. Printed for each: the size of the file, and how long the browser takes, until what
-was asked for is laid out, to open the page, to paint another quantity, to choose a head, to sort and to filter the table.
+pages and opened in headless Chromium. Printed for each: the size of the file, and how long the browser takes, until
+all is laid out, to open the page, to paint another quantity, to choose a head, to sort and to filter the table.
 """
 
 import argparse
 import tempfile
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -126,11 +125,15 @@ def made_scores(name: str, family: str, shape: tuple[int, int], seed: int) -> pd
     return rows.assign(**{share: 2 * (rows[of] - 0.5) for share, of in shares.items()})
 
 
+def joined(cells: pd.Series) -> str:
+    """Return what occurs in a column, as the tables join it."""
+    return ";".join(sorted(set(cells)))
+
+
 def made_heads(scores: pd.DataFrame) -> pd.DataFrame:
     """Return one row for each head as heads.csv has it."""
     held = scores[scores["rung"] >= 2].groupby(["layer", "head"])
     rows = scores.groupby(["layer", "head", "name", "attention"], as_index=False)["rung"].max()
-    joined: Callable[[pd.Series], str] = lambda cells: ";".join(sorted(set(cells)))
     lists = held.agg(family=("family", joined), features=("feature", joined), phase=("phase", joined))
     rows = rows.join(lists, on=["layer", "head"]).fillna("")
     rows["label"] = [
@@ -165,23 +168,19 @@ def made_card(name: str, family: str) -> dict[str, Any]:
 def made_taxonomy(names: dict[str, str]) -> dict[str, Any]:
     """Return taxonomy.json."""
     rungs = enumerate(("not decodable", "decodable", "selective", "general"))
+    mapped = {"phases": ["A phase"], "cells": ["A Head"]}
     return {
-        "thresholds": {"alpha": 0.05}, "rungs": [{"rung": rung, "name": name, "rule": "a rule"} for rung, name in rungs],
+        "thresholds": {"alpha": 0.05},
+        "rungs": [{"rung": rung, "name": name, "rule": "a rule"} for rung, name in rungs],
         "phases": {"A phase": ["A Head"]},
-        "features": {name: {"family": family, "phases": ["A phase"], "cells": ["A Head"]} for name, family in names.items()},
-    }  # fmt: skip
+        "features": {name: {"family": family, **mapped} for name, family in names.items()},
+    }
 
 
 def provenance() -> dict[str, Any]:
     """Return the provenance of nothing."""
-    return {
-        "code_commit": "",
-        "code_dirty": False,
-        "dvc_lock_sha256": "",
-        "models": {},
-        "libraries": {},
-        "datasets": {},
-    }
+    parts: dict[str, Any] = {"models": {}, "libraries": {}, "datasets": {}}
+    return {"code_commit": "", "code_dirty": False, "dvc_lock_sha256": "", **parts}
 
 
 if __name__ == "__main__":
