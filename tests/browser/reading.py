@@ -14,8 +14,11 @@ def cells_of(table: Locator) -> list[list[str]]:
 
 
 def row_of(place: Locator, name: str, having: str) -> dict[str, str]:
-    """Return one row of the table within `place` that has a column `having`, by the heading of its columns."""
+    """Return one row of the table within `place` that has a column `having`, by the heading of its columns.
+
+    The row is that whose first line of its first cell is `name`.
+    """
     tables = [cells_of(table) for table in place.locator("table").all()]
     heading, *rows = next(rows for rows in tables if having in rows[0])
-    (row,) = [row for row in rows if row[0] == name]
+    (row,) = [row for row in rows if row[0].split("\n")[0] == name]
     return dict(zip(heading, row, strict=True))

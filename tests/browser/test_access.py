@@ -1,6 +1,7 @@
 """What a screen reader and a keyboard need: names, headings in order, unique ids, targets that exist."""
 
 import itertools
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -37,7 +38,8 @@ def whole_tree(page: Page) -> list[dict[str, Any]]:
 
 
 def without_name(page: Page) -> list[dict[str, Any]]:
-    return [node for node in whole_tree(page) if node.get("focusable") and not node["name"]]
+    nodes = [node for node in whole_tree(page) if node["role"] != "main"]  # where the skip link leads
+    return [node for node in nodes if node.get("focusable") and not node["name"]]
 
 
 @pytest.fixture(params=["one", "two"])
@@ -108,8 +110,11 @@ def test_the_map_is_a_grid_of_named_cells(page: Page) -> None:
 
 
 def test_what_changes_is_announced(page: Page) -> None:
-    expect(page.locator(".detail:visible")).to_have_attribute("aria-live", "polite")
     expect(page.locator(".taxonomy:visible .shown")).to_have_attribute("role", "status")
+    said = page.locator(".atlas:visible [role=status]")
+    expect(said).to_have_text("")
+    page.locator(".heat:visible td[data-i]").last.click()
+    expect(said).to_have_text(re.compile(r"^L\d+H\d+, subject number"))
 
 
 def test_the_focus_is_seen(page: Page) -> None:
@@ -118,3 +123,21 @@ def test_the_focus_is_seen(page: Page) -> None:
         page.keyboard.press("Tab")
         outline = page.evaluate("getComputedStyle(document.activeElement).outlineStyle")
         assert outline != "none", page.evaluate("document.activeElement.outerHTML.slice(0, 80)")
+
+
+def test_the_first_stop_of_the_tab_key_leads_past_the_navigation(page: Page) -> None:
+    page.keyboard.press("Tab")
+    expect(page.get_by_role("link", name="Skip to the results")).to_be_focused()
+    page.keyboard.press("Enter")
+    expect(page.locator("main")).to_be_focused()
+
+
+def test_every_chart_says_in_words_what_it_shows(page: Page) -> None:
+    charts = page.locator(".chart:visible")
+    assert charts.count() > 2
+    for chart in charts.all():
+        chart.scroll_into_view_if_needed()
+        expect(chart).to_have_attribute("data-drawn", "true")
+    nodes = [node for node in whole_tree(page) if node["role"] in ("image", "img", "graphics-document")]
+    assert len(nodes) >= charts.count()
+    assert all(node["name"] for node in nodes)

@@ -7,7 +7,7 @@ from typing import Any
 
 import pandas as pd
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import BrowserContext, Page, expect
 
 from tests.browser.conftest import Visit, write_page
 from tests.pipeline.report.conftest import _make_run
@@ -20,7 +20,8 @@ WORDS = """() => {
   return copy.textContent;
 }"""
 SHAPE = """() => ({
-  active: document.querySelectorAll("script, iframe, object, embed, img, form, base, meta[http-equiv=refresh]").length,
+  active: [...document.querySelectorAll("script, iframe, object, embed, img, form, base, meta[http-equiv=refresh]")]
+    .filter((each) => !each.closest(".chart")).length,
   handlers: [...document.querySelectorAll("*")].flatMap((each) => each.getAttributeNames())
     .filter((name) => name.startsWith("on")),
   links: [...document.querySelectorAll("[href], [src], [action], [formaction]")]
@@ -59,8 +60,9 @@ def test_texts_add_nothing_that_acts(
     assert found["links"] == ["data:,"]
 
 
-def test_what_acts_is_seen(visit: Callable[..., Visit]) -> None:
-    page = visit().page
+def test_what_acts_is_seen(new_context: Callable[..., BrowserContext], made_up: Path) -> None:
+    page = new_context().new_page()
+    page.goto((made_up / "results/report/index.html").as_uri())
     before = shape_of(page)
     page.evaluate("document.body.insertAdjacentHTML('beforeend', '<a href=javascript:1 onclick=1></a><object>')")
     after = shape_of(page)
@@ -106,15 +108,15 @@ def test_the_params_are_shown_whole(visit: Callable[..., Visit], poisoned: tuple
     assert json.loads(shown)["models"]["minilm"]["source"] == f"[params source] {MIXTURE}"
 
 
-@pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t", "\r"])
-def test_a_text_in_the_download_is_no_formula(visit: Callable[..., Visit], tmp_path: Path, start: str) -> None:
+def test_a_text_in_the_download_is_no_formula(visit: Callable[..., Visit], tmp_path: Path) -> None:
     _make_run(tmp_path, layers=2, heads=3)
-    poison(tmp_path, lambda place: f'{start}HYPERLINK("http://example.invalid","{place}")')
+    texts = [f'{start}HYPERLINK("http://example.invalid")' for start in ("=", "+", "-", "@", "\t", "\r")]
+    heads = pd.read_csv(tmp_path / "results/taxonomy/minilm/heads.csv").assign(label=texts, specialisation=-0.5)
+    heads.to_csv(tmp_path / "results/taxonomy/minilm/heads.csv", index=False)
     page = visit(write_page(tmp_path)).page
     with page.expect_download() as waiting:
         page.locator(".download").click()
     waiting.value.save_as(tmp_path / "heads.csv")
-    table = pd.read_csv(tmp_path / "heads.csv", dtype=str, keep_default_na=False)
-    texts = [text for text in table.iloc[0] if "HYPERLINK" in text]
-    assert len(texts) == 4
-    assert all(text.startswith("'") for text in texts)
+    table = pd.read_csv(tmp_path / "heads.csv")
+    assert table["label"].tolist() == [f"'{text}" for text in texts]  # what spreadsheets take for the mark of a text
+    assert table["specialisation"].tolist() == [-0.5] * 6  # and numbers stay numbers

@@ -45,7 +45,7 @@ def test_words_stand_out_from_what_lies_under_them(visit: Callable[..., Visit], 
 
 def test_every_colour_of_the_map_carries_its_numbers(visit: Callable[..., Visit]) -> None:
     page = visit(color_scheme="dark").page
-    for quantity in ("margin over the skyline", "p-value (family-wise)", "AUROC"):
+    for quantity in ("margin over the skyline", "p-value (over heads)", "AUROC"):
         page.locator(".quantity").select_option(label=quantity)
         assert page.evaluate(FAINT_WORDS) == []
 

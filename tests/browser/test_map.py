@@ -12,6 +12,18 @@ from tests.browser.conftest import Visit
 from tests.browser.reading import cells_of, row_of
 
 MINUS = "−"
+QUANTITIES = {
+    "balanced accuracy": "balanced_accuracy",
+    "AUROC": "auroc",
+    "information (bits)": "information_bits",
+    "selectivity (margin over the control task)": "selectivity",
+    "margin over the largest class": "margin_majority",
+    "margin over surface (bag of n-grams)": "margin_surface",
+    "margin over the static embedding": "margin_embedding",
+    "margin over the untrained model": "margin_untrained",
+    "margin over the random projection": "margin_projection",
+    "margin over the skyline": "margin_skyline",
+}
 
 
 def scores(root: Path, dataset: str) -> pd.DataFrame:
@@ -80,7 +92,8 @@ def test_the_map_is_reached_and_left_with_the_tab_key(visit: Callable[..., Visit
 
 @pytest.mark.parametrize("dataset", ["subject_number", "capital_truth"])
 def test_the_map_shows_the_accuracies_of_the_table(visit: Callable[..., Visit], dataset: str) -> None:
-    visited, table = visit(), scores(visit().root, dataset)
+    visited = visit()
+    table = scores(visited.root, dataset)
     choose(visited, "probe", dataset.replace("_", " "))
     expected = table["accuracy"].unstack("head").to_numpy()
     assert [[float(text) for text in row] for row in shown_numbers(visited)] == [
@@ -126,36 +139,39 @@ def look(visited: Visit) -> list[str]:
     )
 
 
-@pytest.mark.parametrize(
-    ("label", "column"),
-    [
-        ("balanced accuracy", "balanced_accuracy"),
-        ("AUROC", "auroc"),
-        ("information (bits)", "information_bits"),
-        ("selectivity (margin over the control task)", "selectivity"),
-        ("margin over the largest class", "margin_majority"),
-        ("margin over surface (bag of n-grams)", "margin_surface"),
-        ("margin over the static embedding", "margin_embedding"),
-        ("margin over the untrained model", "margin_untrained"),
-        ("margin over the random projection", "margin_projection"),
-        ("margin over the skyline", "margin_skyline"),
-    ],
-)
-def test_another_quantity_shows_its_column(visit: Callable[..., Visit], label: str, column: str) -> None:
+def test_another_quantity_shows_its_column(visit: Callable[..., Visit]) -> None:
     visited = visit()
     before, colours = shown_numbers(visited), look(visited)
-    choose(visited, "quantity", label)
-    expect(visited.page.locator(".heat-title")).to_have_text(f"subject number: {label}")
-    expected = scores(visited.root, "subject_number")[column].unstack("head").to_numpy()
-    found = [[float(text.replace(MINUS, "-")) for text in row] for row in shown_numbers(visited)]
-    assert found == [[pytest.approx(value, abs=0.0051) for value in row] for row in expected]
-    assert shown_numbers(visited) != before
-    assert look(visited) != colours
+    table = scores(visited.root, "subject_number")
+    for label, column in QUANTITIES.items():
+        choose(visited, "quantity", label)
+        expect(visited.page.locator(".heat-title")).to_have_text(f"subject number: {label}")
+        found = [[float(text.replace(MINUS, "-")) for text in row] for row in shown_numbers(visited)]
+        assert found == [
+            [pytest.approx(value, abs=0.0051) for value in row] for row in table[column].unstack("head").to_numpy()
+        ]
+        assert shown_numbers(visited) != before
+        assert look(visited) != colours
+
+
+def test_every_measure_can_be_shown(visit: Callable[..., Visit]) -> None:
+    options = visit().page.locator(".quantity option").all_text_contents()
+    assert {"accuracy", "p-value (over heads)", "rung of evidence", *QUANTITIES} <= set(options)
+
+
+def test_rungs_can_be_shown(visit: Callable[..., Visit]) -> None:
+    visited = visit()
+    choose(visited, "quantity", "rung of evidence")
+    reached = rungs(visited.root, "subject_number")
+    assert set(reached.values()) == {1, 2}
+    assert shown_numbers(visited) == [[str(reached.get((layer, n), 0)) for n in range(12)] for layer in range(6)]
+    place = next(place for place, rung in reached.items() if rung == 2)
+    expect(head(visited, *place)).to_have_attribute("title", re.compile("rung 2, selective"))
 
 
 def test_p_values_are_shown_and_the_least_ones_as_such(visit: Callable[..., Visit]) -> None:
     visited = visit()
-    choose(visited, "quantity", "p-value (family-wise)")
+    choose(visited, "quantity", "p-value (over heads)")
     expected = scores(visited.root, "subject_number")["p_value"].unstack("head").to_numpy().ravel()
     texts = [text for row in shown_numbers(visited) for text in row]
     assert {text == "<.01" for text in texts} == {True, False}
@@ -180,6 +196,7 @@ def test_the_profile_has_the_numbers_of_the_tables(visit: Callable[..., Visit]) 
     choose(visited, "probe", "sentiment")
     head(visited, 3, 7).click()
     detail = visited.page.locator(".detail")
+    detail.get_by_text("The same as a table").click()
     for dataset in ("sentiment", "part_of_speech", "country_continent"):
         score = scores(visited.root, dataset).loc[(3, 7)]
         row = row_of(detail, dataset.replace("_", " "), "accuracy (interval)")
@@ -207,6 +224,7 @@ def test_the_profile_has_the_numbers_of_the_tables(visit: Callable[..., Visit]) 
 def test_the_features_of_the_profile_are_a_second_way_to_choose(visit: Callable[..., Visit]) -> None:
     visited = visit()
     head(visited, 1, 1).click()
+    visited.page.locator(".detail").get_by_text("The same as a table").click()
     visited.page.locator(".detail").get_by_role("button", name="word sense").click()
     expect(visited.page.locator(".heat-title")).to_have_text("word sense: accuracy")
     expect(visited.page.locator(".detail")).to_contain_text("L1H1 of minilm")
