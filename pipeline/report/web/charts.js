@@ -25,7 +25,8 @@ async function draw(element) {
   const chart = drawn.get(element);
   chart.view?.finalize();
   const options = {ast: true, actions: false, renderer: "svg", mode: "vega-lite", tooltip: {theme: "atlas"}, config: theme()};
-  const {view} = await vegaEmbed(element, {...coloured(chart.spec, chart.hue), datasets: chart.data}, options);
+  const description = element.getAttribute("aria-label");  // or the library would put its own words there
+  const {view} = await vegaEmbed(element, {...coloured(chart.spec, chart.hue), description, datasets: chart.data}, options);
   chart.view = view;
   // a pointer and a title say what a chart says; its marks would be thousands of words to a screen reader
   element.firstElementChild?.setAttribute("aria-hidden", "true");
