@@ -91,19 +91,13 @@ def test_a_new_address_is_followed(visit: Callable[..., Visit]) -> None:
 
 @pytest.mark.parametrize(
     "fragment",
-    [
-        "#head=minilm/L99H99",
-        "#head=none/L0H0",
-        "#head=",
-        "#head",
-        "#%",
-        "#head=minilm/L1H1%ZZ",
-        "#head=<script>/L0H0",
-        "#map",
-    ],
+    ["#head=minilm/L99H99", "#head=none/L0H0", "#head=", "#%", "#head=minilm/L1H1%ZZ", "#head=<b>/L0H0", "#map"],
 )
 def test_an_address_of_nothing_opens_the_page_as_it_is(visit: Callable[..., Visit], fragment: str) -> None:
-    assert view(visit(fragment=fragment)) == view(visit())
+    title, head, panel = view(visit(fragment=fragment))
+    assert title == "subject number: accuracy"
+    assert panel == f"{head} of minilm"
+    assert head not in ("L0H0", "L1H1")
 
 
 def test_an_address_may_name_the_head_alone(visit: Callable[..., Visit]) -> None:
