@@ -1,4 +1,4 @@
-"""The layer x head map: the cells that the page draws by itself, and the numbers it needs to draw the others."""
+"""The layer x head map: the cells that the page draws by itself, and what all maps share."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -6,17 +6,7 @@ from typing import Any
 
 import pandas as pd
 
-from pipeline.report.results import (
-    BASELINES,
-    MARGINS,
-    MEASURES,
-    Atlas,
-    ModelResults,
-    head_rungs,
-    probe_titles,
-    rung_names,
-    why_missing,
-)
+from pipeline.report.results import MEASURES, ModelResults, head_rungs, rung_names
 from pipeline.report.scale import QUANTITIES, domain, step
 
 BASELINE_LABELS = {
@@ -28,38 +18,8 @@ BASELINE_LABELS = {
     "projection": "random projection",
     "skyline": "skyline (whole residual)",
 }
-UNSHOWN = {"log_loss"}  # measures that the page leaves to the tables
-JSON_DECIMALS = 4
+JSON_DECIMALS = 5
 P_DECIMALS = 6
-
-
-def payload(atlas: Atlas) -> dict[str, Any]:
-    """Return what the script of the page reads: every score of every head, in columns to stay small.
-
-    Args:
-        atlas: The run.
-    """
-    return {
-        "quantities": [
-            {"key": entry.key, "label": entry.label, "log": entry.log, "diverging": entry.diverging}
-            for entry in QUANTITIES
-        ],
-        "baselines": [{"key": key, "label": label, "margin": MARGINS[key]} for key, label in BASELINE_LABELS.items()],
-        "models": [_model_payload(model, atlas) for model in atlas.models],
-    }
-
-
-def _model_payload(model: ModelResults, atlas: Atlas) -> dict[str, Any]:
-    pairs = head_pairs(model)
-    titles = probe_titles(atlas.cards)
-    probes = [_probe_payload(model, dataset, titles[dataset], pairs) for dataset in atlas.cards]
-    names = rung_names(model)
-    return {
-        "slug": model.slug,
-        "heads": head_titles(model, pairs),
-        "rungs": [names.get(rung, str(rung)) for rung in range(max(names, default=0) + 1)],
-        "probes": probes,
-    }
 
 
 def head_pairs(model: ModelResults) -> list[tuple[int, int]]:
@@ -95,36 +55,19 @@ def scores_of(model: ModelResults, dataset: str, pairs: Sequence[tuple[int, int]
     return rows[list(MEASURES)].reindex(pd.MultiIndex.from_tuples(pairs)).astype(float)
 
 
-def _probe_payload(model: ModelResults, dataset: str, title: str, pairs: Sequence[tuple[int, int]]) -> dict[str, Any]:
-    scores = scores_of(model, dataset, pairs)
-    summary = model.summaries[dataset]
-    rungs = head_rungs(model, dataset)
-    baselines = {key: _packed(key, scores[key]) for key in BASELINES}
-    return {
-        "dataset": dataset,
-        "title": title,
-        "family": summary["family"],
-        "rungs": [rungs.get(pair, 0) for pair in pairs],
-        "domain": {key: [rounded(key, end) for end in ends] for key, ends in _domains(scores, summary).items()},
-        "values": {key: _packed(key, scores[key]) for key in MEASURES if key not in {*BASELINES, *UNSHOWN}},
-        "baselines": baselines,
-        "missing": {key: why_missing(summary, key) for key, values in baselines.items() if values is None},
-        "warnings": list(summary["warnings"]),
-    }
+def domains(scores: pd.DataFrame, summary: Mapping[str, Any]) -> dict[str, tuple[float, float]]:
+    """Return quantity -> the values at the first and the last colour of its scale, of those that `scores` has.
 
-
-def _domains(scores: pd.DataFrame, summary: Mapping[str, Any]) -> dict[str, tuple[float, float]]:
+    Args:
+        scores: One row per head, NaN for not measured.
+        summary: Of the model x dataset.
+    """
     n_classes = max(2, len(summary["classes"]))
     return {
         entry.key: domain(entry, scores[entry.key].tolist(), float(summary["majority"]), n_classes)
         for entry in QUANTITIES
+        if entry.key in scores
     }
-
-
-def _packed(key: str, column: pd.Series) -> Any:
-    """Return one number where all heads share it (as `majority`), else a list; None for not measured."""
-    values = [rounded(key, value) for value in column]
-    return values[0] if len(set(values)) == 1 else values
 
 
 def rounded(key: str, value: float) -> float | None:
@@ -134,11 +77,11 @@ def rounded(key: str, value: float) -> float | None:
         key: Its column.
         value: The number.
     """
-    return None if math.isnan(value) else round(float(value), P_DECIMALS if key == "p_value" else JSON_DECIMALS)
+    return None if math.isnan(value) else round(float(value), P_DECIMALS if key.startswith("p_") else JSON_DECIMALS)
 
 
 def grid(model: ModelResults, dataset: str) -> dict[str, Any]:
-    """Return the accuracy map of one dataset as rows of cells, which needs no script to show.
+    """Return the accuracy map of one dataset as rows of cells by stack, which needs no script to show.
 
     Args:
         model: Results of the model.
@@ -146,21 +89,29 @@ def grid(model: ModelResults, dataset: str) -> dict[str, Any]:
     """
     pairs = head_pairs(model)
     scores = scores_of(model, dataset, pairs)
-    low, high = _domains(scores, model.summaries[dataset])["accuracy"]
+    low, high = domains(scores, model.summaries[dataset])["accuracy"]
     rungs, names = head_rungs(model, dataset), rung_names(model)
     n_columns = max(head for _, head in pairs) + 1
     rows: dict[int, list[dict[str, Any] | None]] = {layer: [None] * n_columns for layer, _ in pairs}
-    for index, pair in enumerate(pairs):
+    for index, (pair, title) in enumerate(zip(pairs, head_titles(model, pairs), strict=True)):
         rung = rungs.get(pair, 0)
-        cell = _cell(pair, scores.iloc[index], names.get(rung, "") if rung else "", (low, high))
+        cell = _cell(title, scores.iloc[index], names.get(rung, "") if rung else "", (low, high))
         rows[pair[0]][pair[1]] = {"index": index, "rung": rung, **cell}
     ticks = [low + (high - low) * share for share in (0.0, 0.5, 1.0)]
-    return {"rows": rows, "n_columns": n_columns, "ticks": [f"{tick:.2f}" for tick in ticks]}
+    return {"stacks": _stacks(model, rows), "n_columns": n_columns, "ticks": [f"{tick:.2f}" for tick in ticks]}
 
 
-def _cell(pair: tuple[int, int], scores: pd.Series, rung_name: str, ends: tuple[float, float]) -> dict[str, Any]:
+def _stacks(model: ModelResults, rows: Mapping[int, Any]) -> dict[str, dict[int, Any]]:
+    """Return attention -> layer -> its cells: `self` alone, or the stacks of an encoder-decoder."""
+    kinds = dict(zip(model.heads["layer"].astype(int), model.heads["attention"], strict=True))
+    stacks: dict[str, dict[int, Any]] = {}
+    for layer, cells in rows.items():
+        stacks.setdefault(str(kinds.get(layer, "self")), {})[layer] = cells
+    return stacks
+
+
+def _cell(name: str, scores: pd.Series, rung_name: str, ends: tuple[float, float]) -> dict[str, Any]:
     accuracy = float(scores["accuracy"])
-    name = f"L{pair[0]}H{pair[1]}"
     if math.isnan(accuracy):
         return {"step": "none", "text": "", "label": f"{name}: not measured"}
     interval = f"{scores['accuracy_low']:.3f} to {scores['accuracy_high']:.3f}"

@@ -1,21 +1,41 @@
-"""The page: one HTML file with everything in it, written by a template that escapes every value."""
+"""The page: one HTML file with everything in it, written by templates that escape every value."""
 
+import base64
+import hashlib
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import jinja2
 import pandas as pd
+from markupsafe import Markup
 
+from pipeline.report.charts import layer_views, library
 from pipeline.report.dataset_cards import dataset_cards
-from pipeline.report.heatmap import BASELINE_LABELS, grid, head_pairs, payload
+from pipeline.report.heatmap import BASELINE_LABELS, grid, head_pairs
 from pipeline.report.method import method_facts
-from pipeline.report.overview import counted_rungs, family_bars, label_bars, phase_cards, rung_bars, sentence
-from pipeline.report.results import Atlas, ModelResults, probe_titles, split_values
+from pipeline.report.overview import (
+    counted_rungs,
+    family_bars,
+    label_bars,
+    ordered_families,
+    phase_cards,
+    rung_bars,
+    sentence,
+)
+from pipeline.report.payload import payload
+from pipeline.report.results import Atlas, ModelResults, probe_titles, rung_names, split_values
 from pipeline.report.scale import MARGIN_MAP, QUANTITIES, palette
 
 NUMBERED_COLUMNS = 16  # heads in a layer up to which a cell has room for its number
 NOT_MEASURED = "not measured"
+WEB = Path(__file__).parent / "web"
+STYLES = ("base.css", "map.css")
+SCRIPTS = (
+    *("tools.js", "address.js", "charts.js", "layers.js", "heat.js"),
+    *("profile.js", "evidence.js", "taxonomy.js", "page.js"),
+)
 
 
 def render_page(atlas: Atlas, provenance: dict[str, Any]) -> str:
@@ -26,21 +46,27 @@ def render_page(atlas: Atlas, provenance: dict[str, Any]) -> str:
         provenance: What `provenance.json` holds.
     """
     environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(Path(__file__).parent),
+        loader=jinja2.FileSystemLoader(WEB),
         autoescape=True,  # jinja2 would choose by the file name, and .j2 means off
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
     environment.filters.update(
-        number=_number, signed=_signed, p_value=_p_value, count=_count, listed=_listed, or_dash=_or_dash
-    )
+        number=_number, signed=_signed, p_value=_p_value, count=_count, listed=_listed, or_dash=_or_dash,
+        share_said=_share_said, shift_said=_shift_said,
+    )  # fmt: skip
     return environment.get_template("template.html.j2").render(_context(atlas, provenance))
 
 
 def _context(atlas: Atlas, provenance: dict[str, Any]) -> dict[str, Any]:
     titles = probe_titles(atlas.cards)
+    scripts = [library(), page_script()]
     return {
+        "css": Markup("".join((WEB / name).read_text(encoding="utf-8") for name in STYLES)),
+        "library": Markup(scripts[0]),
+        "script": Markup(scripts[1]),
+        "script_hashes": " ".join(map(_allowed, scripts)),
         "title": _title(atlas),
         "models": [_model_view(model, atlas) for model in atlas.models],
         "first_title": next(iter(titles.values())),
@@ -55,6 +81,18 @@ def _context(atlas: Atlas, provenance: dict[str, Any]) -> dict[str, Any]:
         "params_json": json.dumps(atlas.params, indent=2, ensure_ascii=False, default=str),
         "payload": payload(atlas),
     }
+
+
+def page_script() -> str:
+    """Return the script of the page: all its files in one scope of their own."""
+    files = "\n".join((WEB / name).read_text(encoding="utf-8") for name in SCRIPTS)
+    return f'(() => {{\n"use strict";\n{files}}})();\n'
+
+
+def _allowed(script: str) -> str:
+    """Return what lets the browser run this script and no other, whatever text a dataset smuggled in."""
+    digest = hashlib.sha256(script.encode("utf-8")).digest()
+    return f"'sha256-{base64.b64encode(digest).decode('ascii')}'"
 
 
 def _title(atlas: Atlas) -> str:
@@ -74,12 +112,30 @@ def _model_view(model: ModelResults, atlas: Atlas) -> dict[str, Any]:
             ("By family", "a head may count in several", family_bars(model, _families(atlas))),
             ("By rung of evidence", "the highest reached", rung_bars(model)),
         ],
+        "layers": layer_views(model.layers),
         "phases": phase_cards(model),
         "counted": counted_rungs(model),
         "grid": cells,
         "numbered": cells["n_columns"] <= NUMBERED_COLUMNS,
         "heads": [_head_row(row, index) for row in model.heads.to_dict("records")],
+        "choices": _choices(model),
         "taxonomy": model.taxonomy,
+    }
+
+
+def _choices(model: ModelResults) -> dict[str, list[str]]:
+    """Return what the table of heads can be narrowed down to."""
+    labels, families = (
+        set(model.heads["label"]),
+        {part for cell in model.heads["family"] for part in split_values(cell)},
+    )
+    names, reached = rung_names(model), set(model.heads["rung"].astype(int))
+    return {
+        "labels": [name for name in (*ordered_families(labels), "polyfunctional", "unassigned") if name in labels],
+        "families": [name for name in ordered_families(families) if name in families],
+        "rungs": [
+            f"{rung} {name} or higher" for rung, name in names.items() if rung and rung <= max(reached, default=0)
+        ],
     }
 
 
@@ -100,6 +156,7 @@ def _head_row(row: dict[Any, Any], index: dict[tuple[int, int], int]) -> dict[st
         "rung": f"{int(row['rung'])} {row.get('rung_name') or ''}".strip(),
         "specialisation": row["specialisation"],
         "stability": row["stability"],
+        "unstable": str(row.get("stable")) == "False",
     }
 
 
@@ -115,6 +172,20 @@ def _number(value: Any, decimals: int = 3) -> str:
 
 def _signed(value: float) -> str:
     return f"{value:+.3f}".replace("-", "−")
+
+
+def _share_said(row: dict[str, Any]) -> str:
+    return _with_ends(row, "share", lambda value: f"{value:.2f}")
+
+
+def _shift_said(row: dict[str, Any]) -> str:
+    return _with_ends(row, "shift", lambda value: f"{value:+.2f}".replace("-", "−"))
+
+
+def _with_ends(row: dict[str, Any], key: str, show: Callable[[float], str]) -> str:
+    """Return a number with its interval, or alone where it has none."""
+    value, low, high = (row[key + end] for end in ("", "_low", "_high"))
+    return show(value) if low != low or high != high else f"{show(value)} ({show(low)} to {show(high)})"
 
 
 def _or_dash(value: float) -> str:

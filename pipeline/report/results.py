@@ -38,11 +38,13 @@ LAYER_COLUMNS = (
     *("family", "attention", "layer", "depth", "share", "share_low", "share_high", "shift", "shift_low", "shift_high"),
     *("holding", "holding_low", "holding_high"),
 )
+NEAREST_COLUMNS = ("name", "nearest", "rank", "similarity")
 NUMBERS = (
-    *("layer", "head", "rung", "specialisation", "stability", "accuracy", "margin", "p_value"),
+    *("layer", "head", "rung", "specialisation", "stability", "rank", "similarity", "stretch"),
     *LAYER_COLUMNS[2:],
     *RUNG_COUNTS.values(),
 )
+NUMBER_PREFIXES = ("accuracy", "margin", "selectivity", "p_")  # of columns that all hold numbers
 CARD_KEYS = ("feature", "family", "n_examples", "n_groups", "classes", "majority", "surface", "readout", "licence")
 SUMMARY_KEYS = (
     "feature", "family", "classes", "n_examples", "majority", "surface", "embedding", "best", "selected", "null",
@@ -64,6 +66,9 @@ class ModelResults:
         assignments: `assignments.csv` of the taxonomy, one row per head x dataset that passed.
         taxonomy: `taxonomy.json`.
         phases: `phases.csv` of the taxonomy, one row per head that the survey names; without rows where there is none.
+        profile: `scores.csv` of the taxonomy, one row per head x dataset; without rows where there is none.
+        layers: `layers.csv` of the taxonomy, one row per family x stack x layer; without rows where there is none.
+        nearest: `nearest.csv` of the taxonomy, one row per head and head like it; without rows where there is none.
     """
 
     slug: str
@@ -73,6 +78,9 @@ class ModelResults:
     assignments: pd.DataFrame
     taxonomy: Mapping[str, Any]
     phases: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=list(PHASE_COLUMNS)))
+    profile: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=list(PROFILE_COLUMNS)))
+    layers: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=list(LAYER_COLUMNS)))
+    nearest: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=list(NEAREST_COLUMNS)))
 
 
 @dataclass(frozen=True)
@@ -133,7 +141,7 @@ def with_numbers(table: pd.DataFrame) -> pd.DataFrame:
     Args:
         table: The table, all columns strings.
     """
-    numbers = [column for column in table if column in NUMBERS or str(column).startswith("accuracy")]
+    numbers = [column for column in table if column in NUMBERS or str(column).startswith(NUMBER_PREFIXES)]
     return table.assign(**{str(column): pd.to_numeric(table[column], errors="coerce") for column in numbers})
 
 

@@ -10,6 +10,7 @@ import numpy as np
 
 STEPS = 16
 NARROWEST = 0.1  # of a scale from a chance level up: below that, noise would look like signal
+TOP_RUNG = 3  # that a probe alone can reach
 EVEN = 0.179  # luminance on which black and white read equally well, at a contrast of 4.6
 MAP_NAME = "viridis"  # even steps in lightness, readable with every kind of colour blindness and in grey
 MARGIN_MAP = "PuOr"  # orange below 0, purple above: told apart with every kind of colour blindness
@@ -25,6 +26,7 @@ class Quantity:
         note: What the ends of the scale mean.
         log: Whether the scale runs over the logarithm.
         diverging: Whether the scale has 0 in its middle, as that of a margin has.
+        whole: Whether values are rungs, which have names.
     """
 
     key: str
@@ -32,6 +34,10 @@ class Quantity:
     note: str
     log: bool = False
     diverging: bool = False
+    whole: bool = False
+
+
+LOG_NOTE = "is logarithmic, from 1 down to the smallest found"
 
 
 def _margin(key: str, label: str) -> Quantity:
@@ -51,7 +57,9 @@ QUANTITIES = (
     Quantity("balanced_accuracy", "balanced accuracy", "starts at chance, one over the classes"),
     Quantity("auroc", "AUROC", "starts at chance, 0.5"),
     Quantity("information_bits", "information (bits)", "starts at 0, nothing known about the label"),
-    Quantity("p_value", "p-value (family-wise)", "is logarithmic, from 1 down to the smallest found", log=True),
+    Quantity("p_value", "p-value (over heads)", LOG_NOTE, log=True),
+    Quantity("p_adjusted", "p-value (over heads and datasets)", LOG_NOTE, log=True),
+    Quantity("rung", "rung of evidence", "has a colour for each rung, the lightest for the highest", whole=True),
 )
 
 
@@ -65,6 +73,8 @@ def domain(quantity: Quantity, values: Sequence[float], majority: float, n_class
         n_classes: Number of classes.
     """
     measured = [value for value in values if not math.isnan(value)]
+    if quantity.whole:
+        return 0.0, float(TOP_RUNG)
     if quantity.log:
         return 1.0, min([0.01, *(value for value in measured if value > 0)])
     if quantity.diverging:

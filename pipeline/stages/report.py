@@ -119,6 +119,9 @@ def _read_model(probes: Path, taxonomy: Path, datasets: Sequence[str]) -> ModelR
         assignments=_read_csv(taxonomy / "assignments.csv", results.ASSIGNMENT_COLUMNS),
         phases=_read_csv(taxonomy / "phases.csv", results.PHASE_COLUMNS),
         taxonomy=_read_json(taxonomy / "taxonomy.json", results.TAXONOMY_KEYS),
+        profile=_read_csv(taxonomy / "scores.csv", results.PROFILE_COLUMNS),
+        layers=_read_csv(taxonomy / "layers.csv", results.LAYER_COLUMNS),
+        nearest=_read_csv(taxonomy / "nearest.csv", results.NEAREST_COLUMNS),
     )
 
 

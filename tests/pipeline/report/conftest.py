@@ -13,6 +13,7 @@ import pytest
 import yaml
 
 from probes.profiles import layer_profiles
+from probes.structure import nearest_heads, profiles
 
 FEATURES = {
     "subject_number": ("syntactic", "In-Context Identification", "Syntactic Head", ("singular", "plural")),
@@ -185,8 +186,9 @@ def _write_taxonomy(root: Path, model: str) -> None:
     left = 1 - scores["majority"]
     for name, of in {"share": "accuracy", "share_low": "accuracy_low", "share_high": "accuracy_high"}.items():
         shared[name] = (scores[of] - scores["majority"]) / left
-    shared.to_csv(folder / "scores.csv", index=False)
+    shared.assign(p_adjusted=shared["p_value"]).to_csv(folder / "scores.csv", index=False)
     layer_profiles(shared).to_csv(folder / "layers.csv", index=False)
+    nearest_heads(profiles(shared), 2).to_csv(folder / "nearest.csv", index=False)
 
 
 def _phase_map(won: pd.DataFrame) -> pd.DataFrame:

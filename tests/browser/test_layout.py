@@ -1,0 +1,106 @@
+"""The page fits phones and desktops, reads well in light and dark and on paper, and says all without a script."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.browser.conftest import Visit
+
+WIDTHS = (320, 390, 768, 1400)
+OPEN_ALL = "document.querySelectorAll('details').forEach((part) => { part.open = true; })"
+FAINT_WORDS = Path(__file__).with_name("contrast.js").read_text(encoding="utf-8")
+
+
+def width_needed(page: Page) -> int:
+    return int(page.evaluate("document.documentElement.scrollWidth"))
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+def test_nothing_stands_out_at_the_side(
+    visit: Callable[..., Visit], two_models: Path, made_up: Path, width: int
+) -> None:
+    for root in (made_up, two_models):
+        page = visit(root, viewport={"width": width, "height": 800}).page
+        page.evaluate(OPEN_ALL)
+        assert width_needed(page) <= width
+        page.locator(".heat:visible td[data-i]").last.click()
+        assert width_needed(page) <= width
+
+
+def test_what_stands_out_at_the_side_is_seen(visit: Callable[..., Visit]) -> None:
+    page = visit(viewport={"width": 390, "height": 800}).page
+    page.locator("h1").evaluate("heading => { heading.style.width = '400px'; }")
+    assert width_needed(page) > 390
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_words_stand_out_from_what_lies_under_them(visit: Callable[..., Visit], made_up: Path, scheme: str) -> None:
+    page = visit(made_up, color_scheme=scheme).page
+    page.evaluate(OPEN_ALL)
+    assert page.evaluate(FAINT_WORDS) == []
+
+
+def test_every_colour_of_the_map_carries_its_numbers(visit: Callable[..., Visit]) -> None:
+    page = visit(color_scheme="dark").page
+    for quantity in ("margin over the skyline", "p-value (over heads)", "AUROC"):
+        page.locator(".quantity").select_option(label=quantity)
+        assert page.evaluate(FAINT_WORDS) == []
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_faint_words_are_seen(visit: Callable[..., Visit], made_up: Path, scheme: str) -> None:
+    page = visit(made_up, color_scheme=scheme).page
+    page.evaluate("document.querySelector('h1').style.color = 'rgb(128 128 128 / .5)'")
+    page.evaluate("document.querySelector('select').style.color = '#777'")
+    found = page.evaluate(FAINT_WORDS)
+    assert len(found) == 2
+    assert found[0].startswith("H1") and found[1].startswith("SELECT")
+
+
+def test_the_two_schemes_differ(visit: Callable[..., Visit], made_up: Path) -> None:
+    grounds = [
+        visit(made_up, color_scheme=scheme).page.evaluate("getComputedStyle(document.body).backgroundColor")
+        for scheme in ("light", "dark")
+    ]
+    assert grounds[0] != grounds[1]
+
+
+def test_without_a_script_the_tables_and_the_text_are_there(visit: Callable[..., Visit]) -> None:
+    page = visit(java_script_enabled=False).page
+    expect(page.locator(".heat td[data-i]")).to_have_count(72)
+    expect(page.locator(".taxonomy tbody tr")).to_have_count(72)
+    for hidden in (".filter", ".download", ".probe", ".quantity", ".detail"):
+        expect(page.locator(hidden)).to_be_hidden()
+    for section in ("overview", "map", "heads", "datasets", "method", "provenance"):
+        expect(page.locator(f"#{section} h2")).to_be_visible()
+
+
+def test_without_a_script_all_models_are_shown(visit: Callable[..., Visit], two_models: Path) -> None:
+    page = visit(two_models, java_script_enabled=False).page
+    for slug in ("minilm", "other-model"):
+        expect(page.locator(f".taxonomy[data-model='{slug}']")).to_be_visible()
+
+
+def test_on_paper_the_table_is_whole_and_the_controls_are_gone(visit: Callable[..., Visit]) -> None:
+    page = visit().page
+    controls = page.locator("nav, .controls")
+    expect(controls.first).to_be_visible()
+    cut = "box => box.scrollHeight > box.clientHeight + 1"
+    assert page.locator(".tall").evaluate(cut)
+    page.emulate_media(media="print")
+    for control in controls.all():
+        expect(control).to_be_hidden()
+    assert not page.locator(".tall").evaluate(cut)
+    assert page.evaluate(FAINT_WORDS) == []
+    assert page.pdf().startswith(b"%PDF")
+
+
+def test_moving_follows_the_wish_for_less_motion(visit: Callable[..., Visit]) -> None:
+    behaviour: dict[str, Any] = {}
+    for wish in ("no-preference", "reduce"):
+        page = visit(reduced_motion=wish).page
+        behaviour[wish] = page.evaluate("getComputedStyle(document.documentElement).scrollBehavior")
+    assert behaviour["reduce"] == "auto"
