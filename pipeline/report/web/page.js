@@ -127,5 +127,9 @@ document.documentElement.classList.add("js");
 document.getElementById("model")?.addEventListener("change", ({target}) => {
   showModel(atlas.models.findIndex(({slug}) => slug === target.value));
 });
+document.getElementById("datasets").addEventListener("click", ({target}) => {
+  const link = target.closest('a[href^="#dataset-"]');
+  if (link) document.getElementById(link.getAttribute("href").slice(1)).closest("details").open = true;
+});
 addEventListener("hashchange", follow);
 if (!follow()) showModel(0);
