@@ -45,7 +45,10 @@ function startView(block, number) {
   const model = atlas.models[number];
   const probeSelect = block.querySelector(".probe"), quantitySelect = block.querySelector(".quantity");
   const cells = [];
-  for (const cell of block.querySelectorAll("td[data-i]")) cells[Number(cell.dataset.i)] = cell;
+  for (const cell of block.querySelectorAll("td[data-i]")) {
+    cell.tabIndex = -1;  // so that a click brings the keys to the cell
+    cells[Number(cell.dataset.i)] = cell;
+  }
   const map = {block, cells, chosen: best(model, model.probes[0]), steps: block.querySelectorAll(".ramp i").length, numbered: !block.querySelector(".dense")};
   const parts = panel(block.querySelector(".detail"));
   const probe = () => model.probes[probeSelect.value], quantity = () => atlas.quantities[quantitySelect.value];
