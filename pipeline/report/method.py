@@ -31,6 +31,7 @@ def method_facts(atlas: Atlas) -> list[tuple[str, str]]:
         ("Sets of heads", _sets(probe)),
         ("Chosen on other folds", _CHOSEN),
         ("Information", _INFORMATION),
+        ("Computed on", _computed(extract, probe)),
     ]
     return [*facts, ("Codelength", _codelength(probe))] if probe.get("codelength") is True else facts
 
@@ -141,14 +142,29 @@ def _intervals(probe: Mapping[str, Any]) -> str:
 
 
 def _significance(probe: Mapping[str, Any]) -> str:
-    grid = probe.get("c_grid") or [NOT_SET]
     return (
-        f"{_value(probe, 'permutations')} permutations of the labels inside each fold, seed {_value(probe, 'seed')}. A "
-        f"one-step probe (the first Newton step of the logistic one, at C {grid[len(grid) // 2]}) is fitted anew to "
-        "every permutation. Each p-value compares a head with the best of all heads under a permutation (the "
+        f"{_value(probe, 'permutations')} permutations of the labels inside each fold, seed {_value(probe, 'seed')}. "
+        f"{_refitted(probe)} is fitted anew to every permutation. "
+        "Each p-value compares a head with the best of all heads under a permutation (the "
         "max-statistic of Westfall and Young 1993), so it is family-wise over the heads of one model and dataset. "
         "The mean accuracy of these best heads is what to expect of the best head "
         "under the null."
+    )
+
+
+def _refitted(probe: Mapping[str, Any]) -> str:
+    """Return what the null fits to permuted labels."""
+    if probe.get("null_probe") == "full":
+        return "The whole probe, its choice of C included,"
+    grid = probe.get("c_grid") or [NOT_SET]
+    return f"A one-step probe (the first Newton step of the logistic one, at C {grid[len(grid) // 2]})"
+
+
+def _computed(extract: Mapping[str, Any], probe: Mapping[str, Any]) -> str:
+    return (
+        f"Model: device {_value(extract, 'device')}, precision {_value(extract, 'precision')}, "
+        f"{_value(extract, 'batch_tokens')} tokens in a padded batch, {_value(extract, 'devices')} process(es) on each "
+        f"of {_value(extract, 'num_nodes')} machine(s). Probes: device {_value(probe, 'device')}."
     )
 
 

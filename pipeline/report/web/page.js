@@ -45,7 +45,10 @@ function startView(block, number) {
   const model = atlas.models[number];
   const probeSelect = block.querySelector(".probe"), quantitySelect = block.querySelector(".quantity");
   const cells = [];
-  for (const cell of block.querySelectorAll("td[data-i]")) cells[Number(cell.dataset.i)] = cell;
+  for (const cell of block.querySelectorAll("td[data-i]")) {
+    cell.tabIndex = -1;  // so that a click brings the keys to the cell
+    cells[Number(cell.dataset.i)] = cell;
+  }
   const map = {block, cells, chosen: best(model, model.probes[0]), steps: block.querySelectorAll(".ramp i").length, numbered: !block.querySelector(".dense")};
   const parts = panel(block.querySelector(".detail"));
   const probe = () => model.probes[probeSelect.value], quantity = () => atlas.quantities[quantitySelect.value];
@@ -126,6 +129,10 @@ function follow() {
 document.documentElement.classList.add("js");
 document.getElementById("model")?.addEventListener("change", ({target}) => {
   showModel(atlas.models.findIndex(({slug}) => slug === target.value));
+});
+document.getElementById("datasets").addEventListener("click", ({target}) => {
+  const link = target.closest('a[href^="#dataset-"]');
+  if (link) document.getElementById(link.getAttribute("href").slice(1)).closest("details").open = true;
 });
 addEventListener("hashchange", follow);
 if (!follow()) showModel(0);

@@ -1,11 +1,15 @@
 """The method section: true to the params and to what the null of each dataset traded."""
 
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
+import yaml
 
 from pipeline.report.method import method_facts
 from pipeline.report.results import Atlas, ModelResults
+
+OTHER = {"c_grid": [7.5], "null_probe": "full", "sets": [3], "codelength": True}
 
 
 def test_the_method_says_when_a_param_is_not_set() -> None:
@@ -50,3 +54,17 @@ def test_the_method_states_the_numbers_of_the_run() -> None:
 def test_the_method_speaks_of_the_codelength_only_if_it_is_on() -> None:
     assert "Codelength" not in method_of(codelength=False)
     assert "Voita and Titov 2020" in method_of(codelength=True)["Codelength"]
+
+
+def test_the_method_says_what_the_null_fits() -> None:
+    assert "A one-step probe" in method_of(null_probe="one_step")["Significance"]
+    assert "The whole probe, its choice of C included, is fitted anew" in method_of(null_probe="full")["Significance"]
+
+
+def test_every_param_of_the_measurement_is_stated() -> None:
+    params = yaml.safe_load((Path(__file__).parents[3] / "params.yaml").read_text(encoding="utf-8"))
+    for section in ("examples", "extract", "probe", "taxonomy"):
+        for key, value in params[section].items():
+            changed = {**params, section: {**params[section], key: OTHER.get(key, 987_654)}}
+            facts = [dict(method_facts(Atlas(given, {}, ()))) for given in (params, changed)]
+            assert facts[0] != facts[1], f"{section}.{key}: {value} is not in the method"
