@@ -19,6 +19,7 @@ WEB = {
     "https://github.com/heartcored98/transformer_anatomy",
     "https://keepachangelog.com",
     "https://semver.org",
+    "https://www.researchobject.org/ro-crate/",
 }
 EACH = pytest.mark.parametrize("page", pages.PAGES, ids=pages.name)
 
@@ -78,3 +79,17 @@ def test_every_page_is_listed_where_the_documentation_begins():
 def test_pictures_have_a_text_for_who_cannot_see_them():
     for page in pages.PAGES:
         assert [alt for alt in re.findall(r"!\[(.*?)]\(", pages.read(page)) if len(alt.split()) < 3] == []
+
+
+MADE = ("results/", "data/examples/", "data/activations/", "data/unfinished/", "data/raw/", "data/public/")
+TOPS = ("pipeline/", "probes/", "data/", "docs/", "examples/", "tests/", "benchmarks/", "published/", ".dvc/", ".ci/")
+
+
+@EACH
+def test_every_file_of_the_project_that_is_named_is_there(page):
+    codes = [
+        code for code in pages.inline_code(pages.read(page)) if code.startswith(TOPS) and not code.startswith(MADE)
+    ]
+    paths = [code for code in codes if re.fullmatch(r"[\w./-]+", code) and "NAME" not in code]
+    asked = {"data/specs/reviews.yaml", "data/specs/senteval_past_present_pad.yaml"}  # which a reader writes
+    assert [path for path in paths if path not in asked and not (pages.ROOT / path).exists()] == []
