@@ -8,6 +8,7 @@ ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")), ROOT / "CHANGELOG.md"]
 GUIDES = [page for page in PAGES if page.name != "CHANGELOG.md"]  # a changelog tells of commands as they were
 FENCE = re.compile(r"^( *)```(\w*)\n(.*?)^ *```", re.DOTALL | re.MULTILINE)
+GROUPS = ("dvc metrics", "dvc plots", "dvc exp")  # names of several commands, and none themselves
 STARTS = ("python", "dvc", "make", "torchrun", "srun", "pip", "git", "cp", "source", "cd")
 
 
@@ -55,7 +56,7 @@ def commands(text: str) -> list[str]:
     """Return the commands of a page, one a line of its `sh` blocks or as inline code, without comments."""
     shell = "".join(blocks(text, "sh")).replace("\\\n", " ").splitlines()
     found = [" ".join(shlex.split(line, comments=True, posix=False)) for line in shell]
-    inline = [code for code in inline_code(text) if " " in code and _is_command(code)]
+    inline = [code for code in inline_code(text) if " " in code and code not in GROUPS and _is_command(code)]
     return sorted({command for command in [*found, *inline] if command})
 
 
