@@ -12,7 +12,10 @@ from data.generated.suite import GENERATORS
 from data.places import FORMATS
 from data.places import OPTIONS as PLACE_OPTIONS
 from data.spec import OPTIONAL, REQUIRED, load_spec
+from pipeline.checkpoint import ModelEntry
+from pipeline.params import read_section
 from probes.schema import as_json
+from tests.docs.pages import GUIDES, blocks, name, read
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -39,7 +42,7 @@ def listed_files() -> set[str]:
 
 def test_the_file_tree_names_every_module_and_nothing_else():
     listed = {name for name in listed_files() if name.endswith(".py")}
-    packages = ("pipeline", "data", "probes", "benchmarks")
+    packages = ("pipeline", "data", "probes", "benchmarks", "examples")
     modules = {path.relative_to(ROOT) for package in packages for path in (ROOT / package).rglob("*.py")}
     assert listed == {path.as_posix() for path in modules if path.name != "__init__.py"}
 
@@ -48,18 +51,6 @@ def test_whatever_the_file_tree_names_is_there():
     # `results` and what stages write are there after a run only
     missing = [name for name in listed_files() - {"results/"} if not (ROOT / name).exists()]
     assert missing == []
-
-
-@pytest.mark.parametrize("section", [name for name in PARAMS if name not in ("models", "datasets")])
-def test_every_param_is_explained(section):
-    assert PARAMS[section]
-    assert [key for key in PARAMS[section] if f"`{section}.{key}`" not in README] == []
-
-
-def test_every_explained_param_is_there():
-    explained = re.findall(r"^\| `(\w+)\.(\w+)` \|", README, flags=re.MULTILINE)
-    assert explained
-    assert [f"{section}.{key}" for section, key in explained if key not in PARAMS[section]] == []
 
 
 def test_the_bundled_datasets_are_those_of_the_default_run():
@@ -116,11 +107,19 @@ def test_every_piece_of_a_spec_in_the_docs_is_accepted(tmp_path, block):
 
 
 def test_the_spec_in_the_readme_is_accepted(tmp_path):
-    blocks = re.findall(r"```yaml\n(.*?)```", README, flags=re.DOTALL)
-    lines = next(block for block in blocks if "description:" in block).splitlines()
+    block = next(block for block in blocks(README, "yaml") if block.startswith("description:"))
     spec = tmp_path / "reviews.yaml"
-    spec.write_text("\n".join(line.removeprefix("   ") for line in lines), encoding="utf-8")
+    spec.write_text(block, encoding="utf-8")
     assert load_spec(spec).columns.group == Grouping(("topic",))
+
+
+@pytest.mark.parametrize("page", GUIDES, ids=name)
+def test_the_models_that_pages_give_are_entries_of_params(page):
+    pieces = [piece for piece in map(yaml.safe_load, blocks(read(page), "yaml")) if "models" in piece]
+    assert pieces or name(page) not in ("README.md", "docs/models.md", "docs/tutorial.md")
+    for slug, entry in (pair for piece in pieces for pair in piece["models"].items()):
+        found = read_section({"models": {slug: entry}}, f"models.{slug}", ModelEntry)
+        assert found.revision is None or len(found.revision) == 40
 
 
 def test_every_column_of_the_taxonomy_is_explained_as_the_schema_says():

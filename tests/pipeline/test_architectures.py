@@ -15,7 +15,7 @@ from pipeline.reader import Batch
 from pipeline.recomposition import check_batching, check_recomposition, weight_by_head
 from tests.pipeline import zoo
 
-README = Path(__file__).parents[2] / "README.md"
+TOP = Path(__file__).parents[2]
 NOT_BUILT = {  # transformers itself builds no body of these from their config
     "encoder-decoder": "Unrecognized configuration class",
     "trocr": "Unrecognized configuration class",
@@ -101,8 +101,14 @@ def test_what_researchers_use_is_supported() -> None:
     assert len(SUPPORTED) >= 60
 
 
-def test_the_readme_lists_the_supported_models() -> None:
-    listed = re.search(r"<!-- supported -->\n(.*?)\n<!-- end -->", README.read_text(encoding="utf-8"), re.DOTALL)
+def test_the_docs_list_the_supported_models() -> None:
+    page = (TOP / "docs/models.md").read_text(encoding="utf-8")
+    listed = re.search(r"<!-- supported -->\n(.*?)\n<!-- end -->", page, re.DOTALL)
     assert listed is not None
     expected = ", ".join(f"`{name}`" for name in SUPPORTED)
     assert " ".join(listed.group(1).split()) == expected, "write between the two comments: " + expected
+
+
+def test_the_readme_says_how_many_there_are() -> None:
+    told = re.search(r"^(\d+) model types of transformers work", (TOP / "README.md").read_text("utf-8"), re.MULTILINE)
+    assert told is not None and int(told[1]) == len(SUPPORTED)

@@ -217,10 +217,10 @@ def test_a_family_too_few_or_too_many_is_refused(bundled: dict[str, Any]) -> Non
             parse_survey(table)
 
 
-def test_the_counts_in_the_readme_are_those_of_the_file(bundled: dict[str, Any]) -> None:
+def test_the_counts_in_the_docs_are_those_of_the_file(bundled: dict[str, Any]) -> None:
     survey = parse_survey(bundled)
     statuses = [survey.status(head["head"]) for head in survey.heads]
     counts = [statuses.count(status) for status in ("candidate", "alike", "not identifiable")]
-    text = " ".join((TOP / "README.md").read_text(encoding="utf-8").split())
+    text = " ".join((TOP / "docs/method.md").read_text(encoding="utf-8").split())
     told = "Of the {}, {} are candidates of some feature, {} are only alike, and {} are not identifiable"
     assert told.format(len(statuses), *counts) in text
