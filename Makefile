@@ -30,6 +30,7 @@ lint: $(READY)
 # Written last, so that an interrupted installation starts over
 $(READY): requirements.lock
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Head Atlas needs Python 3.11 or newer, this is " + sys.version.split()[0] + "; name one with: make PYTHON=python3.12")'
+	@test ! -L $(VENV) || { echo "$(VENV) is a link: installing would empty what it points to; remove the link"; exit 1; }
 	@echo "Installing requirements.lock into $(VENV) ..."
 	@$(PYTHON) -m venv --clear $(VENV)
 	@$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check -r requirements.lock
