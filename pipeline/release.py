@@ -30,8 +30,9 @@ REPORT = Path("results/report")
 TOP = ("params.yaml", "dvc.yaml", "dvc.lock", "requirements.lock", "CITATION.cff", "LICENSE")
 # What `code.tar` holds, beside the modules of `data`: a person's own files may lie in there, too.
 CODE = (
-    *TOP, "Makefile", "pyproject.toml", "README.md", "CHANGELOG.md", ".dvcignore", ".dvc", "docs", "pipeline", "probes",
-    "data/specs", "data/generated", "data/taxonomy.yaml",
+    *TOP, "Makefile", "pyproject.toml", "README.md", "CHANGELOG.md", ".gitignore", ".dvcignore", ".dvc", ".ci", "docs",
+    "examples", "pipeline", "probes", "data/specs", "data/generated", "data/taxonomy.yaml", "published", "benchmarks",
+    "tests",
 )  # fmt: skip
 ROOM = 1 << 30  # bytes from which a zip entry gets the fields for large files, whatever is left of the file then
 

@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 
 from pipeline.params import load_params
+from pipeline.report.provenance import provenance
 from pipeline.report.references import bibliography
 from pipeline.stages.report import main, read_atlas
 from tests.pipeline.report.conftest import _make_run
@@ -49,6 +50,8 @@ def test_tables_and_json_hold_the_texts_as_they_are(poisoned: Path) -> None:
     assert origin["datasets"]["sentiment"] == {
         "source": {f"[source key] {MIXTURE}": f"[source value] {MIXTURE}"},
         "licence": f"[card licence] {MIXTURE}",
+        "citation": f"[card citation] {MIXTURE}",
+        "redistributable": False,
     }
     assert origin["models"]["minilm"]["source"] == f"[model source] {MIXTURE}"
 
@@ -70,5 +73,6 @@ def test_the_bibliography_keeps_all_its_entries(poisoned: Path) -> None:
 @pytest.mark.parametrize("citation", ["@misc{a, title = {open", "}", "@", "@misc{", "{{", "@comment{x}", "% no", '"'])
 def test_a_broken_citation_spoils_no_other(run: Path, citation: str) -> None:
     change_card(run, citation=citation)
-    found = entries(bibliography(read_atlas(load_params(Path("params.yaml"))), "unknown"))
+    atlas = read_atlas(load_params(Path("params.yaml")))
+    found = entries(bibliography(atlas, provenance(atlas, run)))
     assert {"subject_number2020", "capital_truth2020", "head_atlas", "zheng2024attention"} < set(found)
