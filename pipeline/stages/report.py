@@ -17,13 +17,13 @@ from pipeline.errors import PipelineError, exit_on
 from pipeline.jsonfile import read_json, write_json
 from pipeline.params import load_params, read_section
 from pipeline.report import results, tables
-from pipeline.report.comparison_figures import best_figure, comparison_figure
-from pipeline.report.figures import figures
+from pipeline.report.comparison_figures import Comparison
+from pipeline.report.gallery import Structure, figure_files
 from pipeline.report.page import render_page
 from pipeline.report.provenance import provenance
 from pipeline.report.references import bibliography
 from pipeline.report.results import Atlas, ModelResults
-from pipeline.report.structure_figures import layer_figure, tree_figure
+from pipeline.report.structure_figures import Tree
 from probes.across import compare_models
 from probes.errors import ProbeError
 from probes.profiles import family_shares
@@ -150,41 +150,35 @@ def write_report(atlas: Atlas, options: ReportParams) -> None:
     scores = {
         model.slug: _read_csv(TAXONOMY / model.slug / "scores.csv", results.PROFILE_COLUMNS) for model in atlas.models
     }
-    for name, image in (figures(atlas) | _structure(scores, rung) | _comparison(scores, rung)).items():
-        _write(REPORT / "figures" / name, image)
+    for name, content in figure_files(atlas, _structure(scores, rung)):
+        _write(REPORT / "figures" / name, content)
     _write(REPORT / "references.bib", bibliography(atlas, origin["code_commit"]).encode("utf-8"))
     write_json(REPORT / "provenance.json", origin)
     _write(REPORT / "index.html", render_page(atlas, origin).encode("utf-8"))
     write_json(METRICS, tables.metrics(atlas))
 
 
-def _structure(scores: Mapping[str, pd.DataFrame], rung: int) -> dict[str, bytes]:
-    """Return the tree of heads and the layers of the families of every model, file name -> PNG."""
-    images = {}
-    for slug, rows in scores.items():
-        layers = _read_csv(TAXONOMY / slug / "layers.csv", results.LAYER_COLUMNS)
-        images[f"{slug}_layers.png"] = layer_figure(layers, f"Where {slug} reads each family")
-        shares = profiles(rows)
-        if len(shares) > 1:
-            tree, strip = cluster_heads(shares), family_shares(rows, rung)
-            title = f"Heads of {slug} that are alike"
-            images[f"{slug}_tree.png"] = tree_figure(tree.linkage, tree.leaves, tree.clusters, strip, title)
-    return images
+def _structure(scores: Mapping[str, pd.DataFrame], rung: int) -> Structure:
+    """Return what heads, layers and models have to do with each other."""
+    layers = {slug: _read_csv(TAXONOMY / slug / "layers.csv", results.LAYER_COLUMNS) for slug in scores}
+    trees = {slug: _tree(rows, rung) for slug, rows in scores.items() if rows["name"].nunique() > 1}
+    return Structure(layers, trees, _comparison(scores, rung))
 
 
-def _comparison(scores: Mapping[str, pd.DataFrame], rung: int) -> dict[str, bytes]:
-    """Write the tables of several models side by side, and return their figures; nothing for one model."""
+def _tree(rows: pd.DataFrame, rung: int) -> Tree:
+    found = cluster_heads(profiles(rows))
+    return Tree(found.linkage, found.leaves, found.clusters, family_shares(rows, rung))
+
+
+def _comparison(scores: Mapping[str, pd.DataFrame], rung: int) -> Comparison | None:
+    """Write the tables of several models side by side, and return what figures show of them; nothing for one model."""
     if len(scores) < 2:
-        return {}
+        return None
     found = compare_models(scores, rung)
     for name in ("bands", "agreement", "features"):
         table = getattr(found, name).to_csv(index=False, float_format="%.6f", lineterminator="\n")
         _write(REPORT / "tables" / f"models_{name}.csv", table.encode("utf-8"))
-    title = f"Where models read each family ({len(found.datasets)} datasets that all were probed on)"
-    return {
-        "models_layers.png": comparison_figure(found.profiles, found.bands, found.agreement, title),
-        "models_best.png": best_figure(found.features, "The best head of each model on each feature"),
-    }
+    return Comparison(found.profiles, found.bands, found.agreement, found.features, found.datasets)
 
 
 def _write(path: Path, content: bytes) -> None:
