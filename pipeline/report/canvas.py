@@ -29,7 +29,8 @@ DPI = 300
 TITLE, TEXT, SMALL = 8.0, 7.0, 6.0  # points
 LINE = 1.25 / 72  # inches that a line takes for each point of its type
 INK = "#22252b"
-FAINT = "#9aa0a8"
+FAINT = "#9aa0a8"  # lines
+MUTED = "#6b7078"  # words
 EMPTY = "#e6e7ea"
 # Okabe and Ito's colours less yellow, which is too light for lines: told apart with every kind of colour blindness.
 HUES = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#e69f00", "#000000")

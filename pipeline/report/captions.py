@@ -152,8 +152,8 @@ def layer_caption(atlas: Atlas, model: ModelResults, layers: pd.DataFrame) -> st
         f" {counted(len(model.heads), 'head')}; features: {families}.",
         f"Lines: mean share over the heads of a layer and the features of the family. {SHARE}",
         f"Dark band: {LAYER_CONFIDENCE} interval of the layer against the mean of the family over layers; light band:"
-        f" {LAYER_CONFIDENCE} interval of the mean share itself; heads and features both vary. A family of one feature"
-        " has no band.",
+        f" {LAYER_CONFIDENCE} interval of the mean share itself; heads and features both vary. Bands end at the edge of"
+        " a panel; a family of one feature has none.",
         f"Points: share of the heads of a layer on rung {label_rung(atlas)} or higher for at least one feature of the"
         f" family, with {LAYER_CONFIDENCE} Wilson intervals.",
         data_words(atlas, model, atlas.cards),

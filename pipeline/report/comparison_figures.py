@@ -10,7 +10,20 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from pipeline.report.canvas import FAINT, HUES, LINE, MARKS, SMALL, TALLEST, TEXT, fitted, heading, pages, title_height
+from pipeline.report.canvas import (
+    FAINT,
+    HUES,
+    LINE,
+    MARKS,
+    MUTED,
+    SMALL,
+    TALLEST,
+    TEXT,
+    fitted,
+    heading,
+    pages,
+    title_height,
+)
 from pipeline.report.results import SELECTIVE
 from pipeline.report.structure_figures import WIDE, family_panels, finish_panels, leave_room
 
@@ -19,7 +32,7 @@ FOOT = 0.85  # inches below the best heads
 MOST_NAMED = 4  # models whose best heads are named beside the points, in two columns of print
 LEGEND = 3  # models side by side in a legend
 NAME = 0.42  # inches for the name of a head
-FAMILY_INK = "#6b7078"
+HEADING = 0.13  # inches for the name of a family
 BANDS = ("shallow", "middle", "deep")
 
 
@@ -60,7 +73,7 @@ def comparison_figure(found: Comparison, title: str, width: float) -> Figure:
                 table[(table["family"] == family) & (table["model"] == model) & (table["attention"] == stack)]
                 for table in (found.profiles, found.bands)
             )
-            label = fitted(_label(model, stack), width / LEGEND - 0.3, SMALL)
+            label = fitted(_label(model, stack), _legend_room(width, len(stacks)), SMALL)
             grid[0, column].plot(of_line["depth"], of_line["share"], **_look(number), label=label)
             _draw_bands(grid[1, column], of_bars, number, len(stacks))
         note = _agreement_note(found.agreement.loc[found.agreement["family"] == family, "correlation"])
@@ -86,7 +99,8 @@ def best_figure(found: Comparison, title: str, width: float) -> list[Figure]:
     models, names = list(dict.fromkeys(features["model"])), list(dict.fromkeys(features["feature"]))
     foot = FOOT + LINE * SMALL * -(-len(models) // LEGEND)
     row = max(0.15, ROW * (len(models) + 0.6))
-    most = int((TALLEST - title_height(title, width) - foot) / row)
+    headings = HEADING * features["family"].nunique()
+    most = int((TALLEST - title_height(title, width) - foot - headings) / row)
     return [_best_page(features, models, names[part], title, width, row) for part in pages(len(names), most)]
 
 
@@ -94,27 +108,41 @@ def _best_page(
     features: pd.DataFrame, models: list[str], names: list[str], title: str, width: float, row: float
 ) -> Figure:
     foot = FOOT + LINE * SMALL * -(-len(models) // LEGEND)
-    figure = Figure(figsize=(width, title_height(title, width) + foot + row * len(names)), layout="constrained")
+    family_of = features.groupby("feature")["family"].first()
+    families = [family_of[name] for name in names]
+    tall = row * len(names) + HEADING * len(set(families))
+    figure = Figure(figsize=(width, title_height(title, width) + foot + tall), layout="constrained")
     leave_room(figure, heading(figure, title))
     axes = figure.add_subplot()
+    lines = _lines(families, HEADING / row)
     is_named = len(models) <= (MOST_NAMED if width > WIDE else MOST_NAMED // 2)
     for number, model in enumerate(models):
         rows = features[features["model"] == model].set_index("feature").reindex(names)
-        places = np.arange(len(names)) + (number - (len(models) - 1) / 2) * 0.75 / max(1, len(models))
-        _draw_best(axes, rows, places, number, fitted(model, width / LEGEND - 0.3, SMALL))
+        places = lines + (number - (len(models) - 1) / 2) * 0.75 / max(1, len(models))
+        _draw_best(axes, rows, places, number, fitted(model, _legend_room(width, len(models)), SMALL))
         if is_named:
             _write_names(axes, rows, places, 4 + 72 * NAME * number, number)
-    family_of = features.groupby("feature")["family"].first()
     labels = [fitted(name.replace("_", " "), 0.28 * width, SMALL) for name in names]
-    _divide(axes, [family_of[name] for name in names])
-    axes.set_yticks(range(len(names)), labels)
+    _divide(axes, families, lines, HEADING / row)
+    axes.set_yticks(lines, labels)
     note = "share of the way from the largest class to 1"
     named = "\n(beside: the head; bold where it holds the feature)" if is_named else ""
-    axes.set(ylim=(len(names) - 0.5, -0.5), xlabel=f"{note}{named}")
+    axes.set(ylim=(lines[-1] + 0.5, -0.5), xlabel=f"{note}{named}")
     axes.spines[["top", "right", "left"]].set_visible(False)
     axes.tick_params(axis="y", length=0)
     figure.legend(*axes.get_legend_handles_labels(), loc="outside lower left", ncols=LEGEND, frameon=False)
     return figure
+
+
+def _legend_room(width: float, n: int) -> float:
+    """Return the inches for one of n names in a legend."""
+    return width / min(LEGEND, n) - 0.3
+
+
+def _lines(families: Sequence[str], heading: float) -> npt.NDArray[np.float64]:
+    """Return where each feature stands, (n_features,) float64 in rows, with `heading` rows above each family."""
+    starts = [row == 0 or families[row - 1] != family for row, family in enumerate(families)]
+    return np.arange(len(families)) + heading * np.cumsum(starts)
 
 
 def _look(number: int) -> dict[str, Any]:
@@ -168,14 +196,15 @@ def _write_names(axes: Axes, rows: pd.DataFrame, places: npt.NDArray[Any], shift
             )  # fmt: skip
 
 
-def _divide(axes: Axes, families: Sequence[str]) -> None:
-    """Draw lines between features, strong ones between families, and write each family on its first feature's line."""
+def _divide(axes: Axes, families: Sequence[str], lines: npt.NDArray[np.float64], heading: float) -> None:
+    """Draw lines between features, strong ones between families, and write each family above its first feature."""
     axes.axvline(0, color=FAINT, linewidth=0.6, zorder=0)
-    for row, family in enumerate(families):
-        axes.axhline(row + 0.5, color=FAINT, linewidth=0.2, zorder=0)
-        if row == 0 or families[row - 1] != family:
-            axes.axhline(row - 0.5, color=FAINT, linewidth=0.8, zorder=0)
-            axes.annotate(
-                family, (0, row - 0.5), (2, -1), xycoords=axes.get_yaxis_transform(), textcoords="offset points",
-                va="top", fontsize=SMALL, fontweight="bold", color=FAMILY_INK,
-            )  # fmt: skip
+    for row, (family, line) in enumerate(zip(families, lines, strict=True)):
+        if row and families[row - 1] == family:
+            axes.axhline(line - 0.5, color=FAINT, linewidth=0.2, zorder=0)
+            continue
+        axes.axhline(line - 0.5 - heading, color=FAINT, linewidth=0.8, zorder=0)
+        axes.annotate(
+            family, (0, line - 0.5 - heading), (2, -2), xycoords=axes.get_yaxis_transform(), va="top", fontsize=SMALL,
+            textcoords="offset points", fontweight="bold", color=MUTED,
+        )  # fmt: skip

@@ -11,8 +11,8 @@ from matplotlib.patches import Patch
 
 from pipeline.report.canvas import (
     EMPTY,
-    FAINT,
     INK,
+    MUTED,
     SMALL,
     TALLEST,
     TEXT,
@@ -163,7 +163,7 @@ def _draw_row(axes: Axes, place: int, row: Row, left: float, inch: float) -> Non
     )  # fmt: skip
     if row.note:
         axes.annotate(
-            row.note, (0, place), (3, 0), textcoords="offset points", va="center_baseline", fontsize=SMALL, color=FAINT
+            row.note, (0, place), (3, 0), textcoords="offset points", va="center_baseline", fontsize=SMALL, color=MUTED
         )
     start = 0
     for rung, count in sorted(row.counts.items(), reverse=True):  # the highest rung at the axis, where bars compare

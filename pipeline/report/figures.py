@@ -194,7 +194,7 @@ def _write_values(axes: Axes, values: npt.NDArray[np.float64], ends: tuple[float
     colours = palette()
     for (layer, head), value in np.ndenumerate(values):
         if not np.isnan(value):
-            written = f"{value:.2f}".removeprefix("0")
+            written = f"{value:.2f}".removeprefix("0").replace("1.00", "1.0")  # as wide as the others
             ink = colours[step(float(value), *ends)]["ink"]
             axes.text(head, layer, written, fontsize=SMALL, color=ink, ha="center", va="center_baseline")
 

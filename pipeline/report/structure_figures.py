@@ -32,6 +32,7 @@ from pipeline.report.scale import MAP_NAME, NARROWEST
 
 ROW = 0.1  # inches: one head of the tree
 LEGIBLE = 0.085  # inches a name needs
+GAPPED = 0.03  # inches of a head from which white lines part the colours without paling them
 FOOT = 0.7  # inches below the tree
 STRIP = 0.32  # of the width: the families beside the tree
 ANGLE = 60  # degrees: the names of the families above
@@ -228,8 +229,9 @@ def _draw_strip(axes: Axes, strip: pd.DataFrame, leaves: Sequence[str], row: flo
     )
     edges = [np.arange(size + 1) - 0.5 for size in reversed(values.shape)]
     top = max(NARROWEST, float(values.to_numpy().max()))
+    line = "white" if row >= GAPPED else "none"
     image = axes.pcolormesh(
-        *edges, values.to_numpy(float), cmap=MAP_NAME, clim=(0, top), edgecolors="white", linewidth=min(0.4, 4 * row)
+        *edges, values.to_numpy(float), cmap=MAP_NAME, clim=(0, top), edgecolors=line, linewidth=min(0.4, 4 * row)
     )
     rows, columns = np.nonzero(holds.to_numpy(bool))
     size, edge = min(5.0, 500 * row**2 + 0.2), min(0.4, 6 * row)
