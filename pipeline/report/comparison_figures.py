@@ -207,4 +207,5 @@ def _divide(axes: Axes, families: Sequence[str], lines: npt.NDArray[np.float64],
         axes.annotate(
             family, (0, line - 0.5 - heading), (2, -2), xycoords=axes.get_yaxis_transform(), va="top", fontsize=SMALL,
             textcoords="offset points", fontweight="bold", color=MUTED,
+            bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.5},  # or the line at 0 would cross it
         )  # fmt: skip

@@ -2,7 +2,10 @@
 
 import hashlib
 import json
+import os
 import re
+import subprocess
+import sys
 from collections.abc import Callable
 from html.parser import HTMLParser
 from pathlib import Path
@@ -90,6 +93,28 @@ def test_two_runs_give_the_same_bytes_and_leave_nothing_of_the_last_one(run: Pat
     main([])
     assert outputs(run) == first
     assert sum("figures" in path for path in first) == 24
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("few_files")
+def test_another_process_writes_the_same_bytes(run: Path) -> None:
+    main([])
+    first = outputs(run)
+    script = (
+        "from pipeline.report import canvas; from pipeline.stages.report import main;"
+        "canvas.WIDTHS = {'single': 3.5}; canvas.METADATA = {'svg': canvas.METADATA['svg']};"
+        "main([])"
+    )
+    changed = {
+        "PYTHONHASHSEED": "17", "SOURCE_DATE_EPOCH": "1000000000", "TZ": "Asia/Tokyo", "LC_ALL": "C.UTF-8",
+        "PYTHONPATH": str(Path(__file__).parents[3]),
+    }  # fmt: skip
+    (run / "matplotlibrc").write_text("font.size: 20\nsavefig.bbox: tight\nsvg.fonttype: path\n")  # of this folder
+    done = subprocess.run(
+        [sys.executable, "-c", script], env=os.environ | changed, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert outputs(run) == first
 
 
 @pytest.mark.usefixtures("no_figures")

@@ -224,6 +224,25 @@ def test_the_best_heads_are_named_bold_where_they_hold_the_feature():
     assert "structural thing" in words(five)
 
 
+@pytest.mark.parametrize("models", [("a", "b"), tuple("abcde")])
+def test_the_name_of_a_family_stands_clear_of_the_points_below(models):
+    figure = best_figure(comparison(models), "", 3.5)[0]
+    figure.draw_without_rendering()
+    axes = figure.axes[0]
+    highest = [axes.transData.transform((0, tick - 0.5))[1] for tick in axes.get_yticks()]
+    names = [text.get_window_extent() for text in axes.texts if text.get_text() in FAMILIES]
+    assert len(names) == len(FAMILIES)
+    for name in names:
+        below = max(height for height in highest if height < name.y1)
+        assert name.y0 >= below - 1  # a pixel
+
+
+def test_white_lines_part_the_heads_only_where_they_leave_the_colours():
+    few, many = (tree_figure(long_chain(n), "", 3.5).axes[1].collections[0] for n in (50, 1024))
+    assert few.get_edgecolor().tolist() == [[1, 1, 1, 1]]
+    assert many.get_edgecolor().size == 0
+
+
 def test_many_features_go_on_on_another_page():
     many = pd.concat([best(("a", "b")).iloc[:2].assign(feature=f"f{number}") for number in range(150)])
     found = Comparison(layers(), bands("a"), agreement(), many, ("one",))
