@@ -19,17 +19,17 @@ from pipeline.jsonfile import read_json, write_json
 from pipeline.params import load_params, read_section
 from pipeline.report import metrics, plots, results, tables
 from pipeline.report.booktabs import PaperTable, document, render
-from pipeline.report.comparison_figures import best_figure, comparison_figure
+from pipeline.report.comparison_figures import Comparison
 from pipeline.report.comparison_tables import comparison_frames, comparison_tables
-from pipeline.report.figures import figures
+from pipeline.report.gallery import Structure, figure_files
 from pipeline.report.licences import without_texts
 from pipeline.report.page import render_page
 from pipeline.report.paper_tables import paper_tables
 from pipeline.report.provenance import provenance
 from pipeline.report.references import bibliography
 from pipeline.report.results import Atlas, ModelResults
-from pipeline.report.structure_figures import layer_figure, tree_figure
-from probes.across import Comparison, compare_models
+from pipeline.report.structure_figures import Tree
+from probes.across import compare_models
 from probes.errors import ProbeError
 from probes.profiles import family_shares
 from probes.structure import cluster_heads, profiles
@@ -178,17 +178,11 @@ def write_report(atlas: Atlas, options: ReportParams) -> None:
     for name, table in {
         **frames,
         "heatmap": plots.heat_map(atlas),
-        "layers": plots.layer_table({
-            model.slug: _read_csv(TAXONOMY / model.slug / "layers.csv", results.LAYER_COLUMNS) for model in atlas.models
-        }),
+        "layers": plots.layer_table({model.slug: model.layers for model in atlas.models}),
     }.items():
         _write(REPORT / "tables" / f"{name}.csv", table.to_csv(index=False, lineterminator="\n").encode("utf-8"))
-    rung = int(atlas.params["taxonomy"]["label_rung"])
-    scores = {
-        model.slug: _read_csv(TAXONOMY / model.slug / "scores.csv", results.PROFILE_COLUMNS) for model in atlas.models
-    }
-    for name, image in (figures(atlas) | _structure(scores, rung) | _comparison(scores, rung)).items():
-        _write(REPORT / "figures" / name, image)
+    for name, content in figure_files(atlas, _structure(atlas)):
+        _write(REPORT / "figures" / name, content)
     papers = sorted(path.stem for path in (REPORT / "tables").glob("*.tex"))
     _write(REPORT / "tables/all.tex", document(papers).encode("utf-8"))
     _write(REPORT / "references.bib", bibtex.encode("utf-8"))
@@ -205,31 +199,28 @@ def _write_metrics(atlas: Atlas) -> None:
     write_json(DETAILS, metrics.details(atlas))
 
 
-def _structure(scores: Mapping[str, pd.DataFrame], rung: int) -> dict[str, bytes]:
-    """Return the tree of heads and the layers of the families of every model, file name -> PNG."""
-    images = {}
-    for slug, rows in scores.items():
-        layers = _read_csv(TAXONOMY / slug / "layers.csv", results.LAYER_COLUMNS)
-        images[f"{slug}_layers.png"] = layer_figure(layers, f"Where {slug} reads each family")
-        shares = profiles(rows)
-        if len(shares) > 1:
-            tree, strip = cluster_heads(shares), family_shares(rows, rung)
-            title = f"Heads of {slug} that are alike"
-            images[f"{slug}_tree.png"] = tree_figure(tree.linkage, tree.leaves, tree.clusters, strip, title)
-    return images
+def _structure(atlas: Atlas) -> Structure:
+    """Return what heads, layers and models have to do with each other."""
+    rung = int(atlas.params["taxonomy"]["label_rung"])
+    layers = {model.slug: model.layers for model in atlas.models}
+    scores = {model.slug: model.profile for model in atlas.models}
+    trees = {slug: _tree(rows, rung) for slug, rows in scores.items() if rows["name"].nunique() > 1}
+    return Structure(layers, trees, _comparison(scores, rung))
 
 
-def _comparison(scores: Mapping[str, pd.DataFrame], rung: int) -> dict[str, bytes]:
-    """Write the tables of several models side by side, and return their figures; nothing for one model."""
+def _tree(rows: pd.DataFrame, rung: int) -> Tree:
+    found = cluster_heads(profiles(rows))
+    return Tree(found.linkage, found.leaves, found.clusters, family_shares(rows, rung))
+
+
+def _comparison(scores: Mapping[str, pd.DataFrame], rung: int) -> Comparison | None:
+    """Write the tables of several models side by side, and return what figures show of them; nothing for one model."""
     if len(scores) < 2:
-        return {}
+        return None
     found = compare_models(scores, rung)
-    _write_comparison(found)
-    title = f"Where models read each family ({len(found.datasets)} datasets that all were probed on)"
-    return {
-        "models_layers.png": comparison_figure(found.profiles, found.bands, found.agreement, title),
-        "models_best.png": best_figure(found.features, "The best head of each model on each feature"),
-    }
+    comparison = Comparison(found.profiles, found.bands, found.agreement, found.features, found.datasets)
+    _write_comparison(comparison)
+    return comparison
 
 
 def _write_comparison(found: Comparison) -> None:

@@ -35,12 +35,20 @@ async function draw(element) {
 }
 
 const seen = new IntersectionObserver((entries) => {
-  for (const {target, isIntersecting} of entries) {
-    if (!isIntersecting || !drawn.has(target)) continue;
-    seen.unobserve(target);
-    draw(target);
-  }
+  for (const {target, isIntersecting} of entries) if (isIntersecting && drawn.has(target)) first(target);
 }, {rootMargin: "300px"});
+
+function first(element) {
+  seen.unobserve(element);
+  if (drawn.get(element).asked) return;
+  drawn.get(element).asked = true;
+  draw(element);
+}
+
+// what nobody has scrolled to is printed, too; a chart that is not shown has no width yet
+addEventListener("load", () => requestIdleCallback(() => {
+  for (const element of drawn.keys()) if (element.offsetParent) first(element);
+}));
 
 // put a chart into an element, or new data into the chart that is there
 function chart(element, spec, data, {hue, pick} = {}) {

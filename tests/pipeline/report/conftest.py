@@ -231,7 +231,7 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.fixture
 def no_figures(monkeypatch: pytest.MonkeyPatch) -> None:
     """Drawing takes seconds; only the tests of the figures need it."""
-    monkeypatch.setattr("pipeline.stages.report.figures", lambda atlas: {})
+    monkeypatch.setattr("pipeline.stages.report.figure_files", lambda atlas, structure: ())
 
 
 @pytest.fixture
