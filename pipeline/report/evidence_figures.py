@@ -135,17 +135,23 @@ def _bar_page(model: ModelResults, rows: Sequence[Row], title: str, width: float
     above = title_height(title, width)
     figure = Figure(figsize=(width, above + FOOT + row * len(rows)))
     heading(figure, title)
-    left = 0.1 + min(0.45 * width, max(width_of(entry.label, SMALL) for entry in rows if not entry.is_heading))
+    left = 0.1 + min(
+        0.45 * width, max(width_of(fitted(entry.label, width, SMALL), SMALL) for entry in rows if not entry.is_heading)
+    )
     axes = placed(figure, left, above, width - left - RIGHT, row * len(rows))
     inch = (width - left - RIGHT) / len(model.heads)  # of a head
     for place, entry in enumerate(rows):
-        _draw_row(axes, place, entry, left, inch)
+        _draw_row(axes, place, entry, width, left, inch)
     axes.set(xlim=(0, len(model.heads)), ylim=(len(rows) - 0.5, -0.5), yticks=[])
     axes.set_xlabel(f"heads (of {len(model.heads):,})", fontsize=SMALL)
     axes.spines[["top", "right", "left"]].set_visible(False)
     names = reachable_rungs(model)
     shown = {rung for entry in rows for rung in entry.counts}
-    keys = [Patch(facecolor=RUNG_FILLS[rung], label=f"{rung} {names[rung]}") for rung in names if rung in shown]
+    keys = [
+        Patch(facecolor=RUNG_FILLS[rung], label=fitted(f"{rung} {names[rung]}", width / 4, SMALL))
+        for rung in names
+        if rung in shown
+    ]
     figure.legend(
         handles=keys, loc="lower left", bbox_to_anchor=(0, 0), ncols=4, frameon=False, handlelength=1, handleheight=1,
         columnspacing=0.9, handletextpad=0.4, borderpad=0.3,
@@ -153,9 +159,9 @@ def _bar_page(model: ModelResults, rows: Sequence[Row], title: str, width: float
     return figure
 
 
-def _draw_row(axes: Axes, place: int, row: Row, left: float, inch: float) -> None:
+def _draw_row(axes: Axes, place: int, row: Row, width: float, left: float, inch: float) -> None:
     size, weight = (TEXT, "bold") if row.is_heading else (SMALL, "normal")
-    label = row.label if row.is_heading else fitted(row.label, left - 0.08, size)
+    label = fitted(row.label, width - 0.1 if row.is_heading else left - 0.08, size, weight)
     axes.annotate(
         label, (0, place), (-72 * left + 4 if row.is_heading else -3, 0), xycoords=axes.get_yaxis_transform(),
         textcoords="offset points", ha="left" if row.is_heading else "right", va="center_baseline", fontsize=size,

@@ -38,7 +38,7 @@ PROBE = {
 
 @pytest.fixture
 def bare(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Labels of three examples, and an index and a manifest of these, without arrays."""
+    """Labels of three examples, and an index and a manifest of these, with one array of many."""
     monkeypatch.chdir(tmp_path)
     folder = tmp_path / "data/examples/toy"
     folder.mkdir(parents=True)
@@ -49,6 +49,9 @@ def bare(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     pd.DataFrame({"example_id": IDS, "variant": None}).to_parquet(folder / "variants.parquet", index=False)
     write_json(folder / "card.json", {"feature": "mood", "family": "semantic", "surface": 0.5})
     write_store(IDS)
+    path = tmp_path / "data/activations/tiny/toy/residual/final.npy"
+    path.parent.mkdir()
+    np.save(path, np.zeros((len(IDS), 8), np.float32))  # whose width says in how many steps the residual is probed
     write_params()
     return tmp_path
 

@@ -34,7 +34,7 @@ def project(
     kept: Path, make_run: Callable[..., None], tmp_path: Path, no_figures: None, monkeypatch: pytest.MonkeyPatch
 ) -> Path:
     """A finished project; made once, since the report takes seconds."""
-    monkeypatch.setattr("pipeline.stages.report._structure", lambda scores, rung: {})
+    monkeypatch.setattr("pipeline.stages.report._structure", lambda atlas: None)
     if not (kept / "project").exists():
         make_run(kept / "project")
         monkeypatch.chdir(kept / "project")
@@ -282,8 +282,7 @@ def test_it_is_quick_since_it_imports_no_framework() -> None:
 def test_of_several_models_only_those_behind_an_output_are_named(
     tmp_path: Path, make_run: Any, no_figures: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("pipeline.stages.report._structure", lambda scores, rung: {})
-    monkeypatch.setattr("pipeline.stages.report._comparison", lambda scores, rung: {})
+    monkeypatch.setattr("pipeline.stages.report._structure", lambda atlas: None)
     monkeypatch.chdir(tmp_path)
     make_run(tmp_path, models=("first", "other"), layers=2, heads=3)
     made.finish(tmp_path)

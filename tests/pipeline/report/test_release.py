@@ -34,7 +34,7 @@ def kept(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def quick(no_figures: None, monkeypatch: pytest.MonkeyPatch) -> None:
     """Draws nothing, and takes DVC's word for granted; `test_dvc_is_asked` asks it."""
-    monkeypatch.setattr("pipeline.stages.report._structure", lambda scores, rung: {})
+    monkeypatch.setattr("pipeline.stages.report._structure", lambda atlas: None)
     monkeypatch.setattr("pipeline.releasable._status", lambda root: NOTHING)
     monkeypatch.setenv("PYTHONPATH", str(made.ROOT))  # the page is made by a process of its own
 
