@@ -16,7 +16,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-import transformers
 from safetensors.torch import load_file, save_file
 
 from pipeline import engine, extraction, job
@@ -208,7 +207,7 @@ CHANGES: list[tuple[Callable[[Any, pytest.MonkeyPatch], Any], str]] = [
     (lambda project, _: project.params(seed=4), "extract.seed"),
     (lambda project, _: project.params(precision="bf16-true"), "extract.precision"),
     (lambda project, _: (project.texts(23), project.params(seed=4)), "texts, extract.seed"),
-    (lambda _, patch: patch.setattr(transformers, "__version__", "5.99"), "libraries"),
+    (lambda _, patch: patch.setattr("pipeline.job.transformers.__version__", "5.99"), "libraries"),
     (lambda _, patch: patch.setattr(job, "_code_sha256", lambda: "edited"), "code"),
     (lambda *_: (WORK / "job.json").write_text("{"), ALL),
 ]
