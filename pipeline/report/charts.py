@@ -1,6 +1,7 @@
 """The charts of the page as Vega-Lite: what they draw, without the numbers.
 
-Colours that a theme decides stand as `@ink`, `@soft`, `@card`, `@tint` or `@family`, which the page's script fills in.
+Colours that a theme decides stand as `@ink`, `@soft`, `@card`, `@tint` or `@family`, and the columns of a legend, which
+the room decides, as `@columns`; the page's script fills them in.
 """
 
 import functools
@@ -102,7 +103,7 @@ def profile_chart(baselines: Sequence[str], n_features: int) -> Spec:
     shape = {
         "field": "baseline", "type": "nominal", "title": None,
         "scale": {"domain": list(baselines), "range": list(SHAPES[: len(baselines)])},
-        "legend": {"orient": "top", "columns": {"expr": "width < 260 ? 1 : width < 430 ? 2 : 3"}},
+        "legend": {"orient": "top", "columns": "@columns", "labelLimit": {"expr": "min(220, width - 24)"}},
     }  # fmt: skip
     tips = [
         {"field": "title", "title": "feature"},

@@ -104,3 +104,21 @@ def test_moving_follows_the_wish_for_less_motion(visit: Callable[..., Visit]) ->
         page = visit(reduced_motion=wish).page
         behaviour[wish] = page.evaluate("getComputedStyle(document.documentElement).scrollBehavior")
     assert behaviour["reduce"] == "auto"
+
+
+CUT = """(svg) => { const box = svg.getBoundingClientRect();
+  return [...svg.querySelectorAll('text')].filter((word) => { const at = word.getBoundingClientRect();
+    return at.top < box.top - 1 || at.bottom > box.bottom + 1 || at.left < box.left - 1 || at.right > box.right + 1;
+  }).map((word) => word.textContent); }"""
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+def test_no_word_of_a_chart_is_cut(visit: Callable[..., Visit], width: int) -> None:
+    page = visit(viewport={"width": width, "height": 800}).page
+    charts = page.locator(".chart:visible svg")
+    # whatever nobody has scrolled to is drawn, too: it may be printed
+    expect(page.locator(".chart:visible:not([data-drawn])")).to_have_count(0)
+    assert charts.count() > 1
+    assert [charts.nth(place).evaluate(CUT) for place in range(charts.count())] == [[]] * charts.count()
+    charts.last.evaluate("svg => { svg.querySelector('text').setAttribute('transform', 'translate(0, -999)'); }")
+    assert len(charts.last.evaluate(CUT)) == 1

@@ -14,9 +14,10 @@ function theme() {
   };
 }
 
-// a spec with the colours that the theme decides
-function coloured(spec, hue) {
-  const fill = (value) => /^@\w+$/.test(value) ? (value === "@family" ? hue : colour(`--${value.slice(1)}`)) : value;
+// a spec with what the theme and the room decide; an expression for the columns would grow the legend out of the chart
+function filled(spec, hue, width) {
+  const known = {"@family": hue, "@columns": width < 430 ? 1 : width < 620 ? 2 : 3};
+  const fill = (value) => /^@\w+$/.test(value) ? known[value] ?? colour(`--${value.slice(1)}`) : value;
   return JSON.parse(JSON.stringify(spec), (_, value) => typeof value === "string" ? fill(value) : value);
 }
 
@@ -26,7 +27,7 @@ async function draw(element) {
   chart.view?.finalize();
   const options = {ast: true, actions: false, renderer: "svg", mode: "vega-lite", tooltip: {theme: "atlas"}, config: theme()};
   const description = element.getAttribute("aria-label");  // or the library would put its own words there
-  const {view} = await vegaEmbed(element, {...coloured(chart.spec, chart.hue), description, datasets: chart.data}, options);
+  const {view} = await vegaEmbed(element, {...filled(chart.spec, chart.hue, element.clientWidth), description, datasets: chart.data}, options);
   chart.view = view;
   // a pointer and a title say what a chart says; its marks would be thousands of words to a screen reader
   element.firstElementChild?.setAttribute("aria-hidden", "true");
