@@ -16,7 +16,7 @@ from pipeline.report.page import render_page
 from pipeline.report.provenance import provenance
 from pipeline.stages.report import read_atlas
 from tests.browser.watching import Seen, watch
-from tests.pipeline.report.conftest import _make_run
+from tests.pipeline.report.made_up import make_run
 
 NAMES = ("chromium", "chromium-browser", "google-chrome")
 ARGUMENTS = (
@@ -109,7 +109,7 @@ def write_page(root: Path) -> Path:
 def made_up(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of a made-up run of one model; change nothing in it."""
     root = tmp_path_factory.mktemp("made_up")
-    _make_run(root)
+    make_run(root)
     return write_page(root)
 
 
@@ -117,5 +117,5 @@ def made_up(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def two_models(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of a made-up run of two models; change nothing in it."""
     root = tmp_path_factory.mktemp("two_models")
-    _make_run(root, models=("minilm", "other-model"), layers=3, heads=4)
+    make_run(root, models=("minilm", "other-model"), layers=3, heads=4)
     return write_page(root)

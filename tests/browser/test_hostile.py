@@ -10,8 +10,8 @@ import pytest
 from playwright.sync_api import BrowserContext, Page, expect
 
 from tests.browser.conftest import Visit, write_page
-from tests.pipeline.report.conftest import _make_run
 from tests.pipeline.report.hostile import MIXTURE, poison
+from tests.pipeline.report.made_up import make_run
 
 # What is said anywhere on the page, but not what scripts and styles hold.
 WORDS = """() => {
@@ -33,7 +33,7 @@ SHAPE = """() => ({
 def poisoned(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[str]]:
     """The folder of a run with hostile texts in every place, and the texts."""
     root = tmp_path_factory.mktemp("poisoned")
-    _make_run(root, layers=3, heads=4)
+    make_run(root, layers=3, heads=4)
     planted = poison(root, lambda place: f"[{place}] {MIXTURE}")
     return write_page(root), planted
 
@@ -93,7 +93,7 @@ def test_a_hostile_text_fits_a_phone(visit: Callable[..., Visit], poisoned: tupl
 
 
 def test_a_word_of_ten_thousand_letters_fits_too(visit: Callable[..., Visit], tmp_path: Path) -> None:
-    _make_run(tmp_path, layers=2, heads=3)
+    make_run(tmp_path, layers=2, heads=3)
     planted = poison(tmp_path, lambda place: place.replace(" ", "") + 10_000 * "x")
     page = visit(write_page(tmp_path), viewport={"width": 390, "height": 800}).page
     page.evaluate("document.querySelectorAll('details').forEach((part) => { part.open = true; })")
@@ -109,7 +109,7 @@ def test_the_params_are_shown_whole(visit: Callable[..., Visit], poisoned: tuple
 
 
 def test_a_text_in_the_download_is_no_formula(visit: Callable[..., Visit], tmp_path: Path) -> None:
-    _make_run(tmp_path, layers=2, heads=3)
+    make_run(tmp_path, layers=2, heads=3)
     texts = [f'{start}HYPERLINK("http://example.invalid")' for start in ("=", "+", "-", "@", "\t", "\r")]
     heads = pd.read_csv(tmp_path / "results/taxonomy/minilm/heads.csv").assign(label=texts, specialisation=-0.5)
     heads.to_csv(tmp_path / "results/taxonomy/minilm/heads.csv", index=False)

@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.browser.conftest import Visit, write_page
-from tests.pipeline.report import conftest as made_up_run
+from tests.pipeline.report import made_up as made_up_run
 
 FEATURES = 25
 LAYERS, HEADS = 32, 32
@@ -20,7 +20,7 @@ def large(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     kinds = list(made_up_run.FEATURES.values())
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(made_up_run, "FEATURES", {f"feature_{i}": kinds[i % len(kinds)] for i in range(FEATURES)})
-        made_up_run._make_run(root, layers=LAYERS, heads=HEADS)
+        made_up_run.make_run(root, layers=LAYERS, heads=HEADS)
         yield write_page(root)
 
 

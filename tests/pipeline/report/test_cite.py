@@ -6,7 +6,6 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -22,26 +21,6 @@ from tests.pipeline.report import project as made
 DATASETS = ["subject_number", "part_of_speech", "sentiment", "word_sense", "country_continent", "capital_truth"]
 MODELS = ["minilm"]
 HEWITT = "hewitt2019designing"
-
-
-@pytest.fixture(scope="module")
-def kept(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("kept")
-
-
-@pytest.fixture
-def project(
-    kept: Path, make_run: Callable[..., None], tmp_path: Path, no_figures: None, monkeypatch: pytest.MonkeyPatch
-) -> Path:
-    """A finished project; made once, since the report takes seconds."""
-    monkeypatch.setattr("pipeline.stages.report._structure", lambda atlas: None)
-    if not (kept / "project").exists():
-        make_run(kept / "project")
-        monkeypatch.chdir(kept / "project")
-        made.finish(kept / "project")
-    shutil.copytree(kept / "project", tmp_path / "project")
-    monkeypatch.chdir(tmp_path / "project")
-    return tmp_path / "project"
 
 
 def keys(record: dict[str, Any]) -> set[str]:
@@ -280,9 +259,8 @@ def test_it_is_quick_since_it_imports_no_framework() -> None:
 
 
 def test_of_several_models_only_those_behind_an_output_are_named(
-    tmp_path: Path, make_run: Any, no_figures: None, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, make_run: Any, nothing_drawn: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("pipeline.stages.report._structure", lambda atlas: None)
     monkeypatch.chdir(tmp_path)
     make_run(tmp_path, models=("first", "other"), layers=2, heads=3)
     made.finish(tmp_path)

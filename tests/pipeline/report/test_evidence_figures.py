@@ -1,21 +1,18 @@
 """Heads per family and rung, the four-phase map, and the best head of each dataset: true to the tables."""
 
-from collections.abc import Iterator
 from dataclasses import replace
 from itertools import pairwise
-from pathlib import Path
 from typing import Any
 
 import matplotlib.colors
 import numpy as np
 import pandas as pd
 import pytest
-import yaml
 from matplotlib.figure import Figure
 
 from pipeline.report import tables
 from pipeline.report.best_figure import BASELINE_LOOKS, best_head_figure, best_rows
-from pipeline.report.canvas import TALLEST, WIDTHS, styled
+from pipeline.report.canvas import TALLEST
 from pipeline.report.evidence_figures import (
     RUNG_FILLS,
     Row,
@@ -26,28 +23,11 @@ from pipeline.report.evidence_figures import (
     phase_rows,
     reachable_rungs,
 )
-from pipeline.report.results import BASELINES, RUNG_COUNTS, Atlas
-from pipeline.stages.report import read_atlas
+from pipeline.report.results import BASELINES, RUNG_COUNTS
+from tests.pipeline.report.measured import both, sticks_out
 
-both = pytest.mark.parametrize("width", WIDTHS.values(), ids=WIDTHS)
+pytestmark = pytest.mark.usefixtures("style")
 FAMILIES = ["syntactic", "semantic", "factual", "truth"]
-
-
-@pytest.fixture(autouse=True)
-def style() -> Iterator[None]:
-    with styled():
-        yield
-
-
-@pytest.fixture
-def atlas(run: Path) -> Atlas:
-    return read_atlas(yaml.safe_load((run / "params.yaml").read_text()))
-
-
-def sticks_out(figure: Figure) -> bool:
-    drawn = figure.get_tightbbox().extents
-    width, height = figure.get_size_inches()
-    return bool(min(drawn[:2]) < -0.01 or drawn[2] > width + 0.01 or drawn[3] > height + 0.01)
 
 
 def bars(figure: Figure) -> list[tuple[float, float, float, str]]:

@@ -1,9 +1,7 @@
 """The maps of heads: drawn true to the scores, on one page, whatever the shape of the model."""
 
 import json
-from collections.abc import Iterator
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -13,23 +11,13 @@ from matplotlib.collections import PatchCollection
 from matplotlib.figure import Figure
 
 from pipeline.report import figures
-from pipeline.report.canvas import SMALL, TALLEST, WIDTHS, styled
+from pipeline.report.canvas import SMALL, TALLEST
 from pipeline.report.figures import heat_map, layer_stacks, overview
 from pipeline.report.results import MEASURES, Atlas, ModelResults
 from pipeline.stages.report import read_atlas
+from tests.pipeline.report.measured import both, sticks_out
 
-both = pytest.mark.parametrize("width", WIDTHS.values(), ids=WIDTHS)
-
-
-@pytest.fixture(autouse=True)
-def style() -> Iterator[None]:
-    with styled():
-        yield
-
-
-@pytest.fixture
-def atlas(run: Path) -> Atlas:
-    return read_atlas(yaml.safe_load((run / "params.yaml").read_text()))
+pytestmark = pytest.mark.usefixtures("style")
 
 
 def shaped(atlas: Atlas, layers: int, heads: int) -> Atlas:
@@ -51,12 +39,6 @@ def shaped(atlas: Atlas, layers: int, heads: int) -> Atlas:
 
 def words(figure: Figure) -> list[str]:
     return [text.get_text() for axes in figure.axes for text in axes.texts]
-
-
-def sticks_out(figure: Figure) -> bool:
-    drawn = figure.get_tightbbox().extents
-    width, height = figure.get_size_inches()
-    return bool(min(drawn[:2]) < -0.01 or drawn[2] > width + 0.01 or drawn[3] > height + 0.01)
 
 
 def with_stacks(model: ModelResults) -> ModelResults:

@@ -13,8 +13,8 @@ from pipeline.params import load_params
 from pipeline.report.provenance import provenance
 from pipeline.report.references import bibliography
 from pipeline.stages.report import main, read_atlas
-from tests.pipeline.report.conftest import _make_run
 from tests.pipeline.report.hostile import ATTACKS, MIXTURE, poison
+from tests.pipeline.report.made_up import make_run
 
 
 def change_card(root: Path, **entries: str) -> None:
@@ -26,7 +26,7 @@ def change_card(root: Path, **entries: str) -> None:
 def poisoned(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of a run with hostile texts in every place, and its report."""
     root = tmp_path_factory.mktemp("poisoned")
-    _make_run(root, layers=2, heads=3)
+    make_run(root, layers=2, heads=3)
     poison(root, lambda place: f"[{place}] {MIXTURE}")
     change_card(root, feature="sentiment")  # a slug, which stands above the figures
     with chdir(root):

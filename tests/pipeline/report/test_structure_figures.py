@@ -1,6 +1,6 @@
 """The tree of heads, the layers of the families, and models side by side: drawn true to the tables, always alike."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -11,10 +11,12 @@ import pytest
 from matplotlib.figure import Figure
 
 from pipeline.report import comparison_figures
-from pipeline.report.canvas import HUES, INK, SMALL, TALLEST, WIDTHS, styled
+from pipeline.report.canvas import HUES, INK, SMALL, TALLEST, WIDTHS
 from pipeline.report.comparison_figures import Comparison, best_figure, comparison_figure
 from pipeline.report.structure_figures import LEGIBLE, Tree, layer_figure, tree_figure, tree_row
+from tests.pipeline.report.measured import sticks_out
 
+pytestmark = pytest.mark.usefixtures("style")
 FAMILIES = ("structural", "syntactic", "truth")
 LINKAGE = pd.DataFrame({
     "left": [0, 2, 4], "right": [3, 1, 5], "distance": [0.2, 0.5, 1.4], "size": [2, 2, 4]
@@ -97,12 +99,6 @@ def words(figure: Figure) -> set[str]:
     return {text.get_text() for text in figure.findobj(matplotlib.text.Text)}
 
 
-@pytest.fixture(autouse=True)
-def style() -> Iterator[None]:
-    with styled():
-        yield
-
-
 @pytest.mark.parametrize("width", WIDTHS.values(), ids=WIDTHS)
 @pytest.mark.parametrize("draw", DRAWINGS.values(), ids=DRAWINGS)
 def test_figures_have_the_width_of_print_fit_on_a_page_and_keep_their_words_inside(draw, width):
@@ -112,13 +108,6 @@ def test_figures_have_the_width_of_print_fit_on_a_page_and_keep_their_words_insi
     assert figure.get_figheight() <= TALLEST
     assert not sticks_out(figure)
     assert min(text.get_fontsize() for text in figure.findobj(matplotlib.text.Text) if text.get_text()) >= SMALL
-
-
-def sticks_out(figure: Figure) -> bool:
-    """Return whether anything drawn lies outside of a figure."""
-    drawn = figure.get_tightbbox().extents  # inches
-    width, height = figure.get_size_inches()
-    return bool(min(drawn[:2]) < -0.01 or drawn[2] > width + 0.01 or drawn[3] > height + 0.01)
 
 
 def test_what_sticks_out_is_seen():
