@@ -17,6 +17,10 @@ from pipeline.errors import PipelineError
 
 T = TypeVar("T")
 PATIENCE = timedelta(days=30)  # the first process writes the store while the others wait; half an hour is the default
+ENDED = (
+    "another one of the processes that share this extraction has ended (its own message says why, unless it was "
+    "killed); what is finished stays: run the stage again"
+)
 LAUNCHER = "HEAD_ATLAS_LAUNCHER"  # in the environment: the id of the process that started the others of its machine
 
 
@@ -94,6 +98,9 @@ def _launched(kind: str, devices: int, num_nodes: int) -> Ranks:
             fabric.launch()
     except ValueError as error:  # torchrun or SLURM started another number of processes
         raise PipelineError(f"params.yaml: extract.devices, extract.num_nodes: {error}") from None
+    except torch.distributed.DistError:
+        raise PipelineError(ENDED) from None
+    _wait()  # whoever ends before the others have joined leaves them with an error of the connection
     if kind == "cpu":  # several processes on the cores of one machine
         torch.set_num_threads(max(1, _cores() // devices))
     return Ranks(fabric.global_rank, fabric.world_size, str(fabric.device), _wait)
@@ -103,10 +110,7 @@ def _wait() -> None:
     try:
         torch.distributed.barrier(timeout=PATIENCE)
     except RuntimeError:
-        raise PipelineError(
-            "another one of the processes that share this extraction has ended (its own message says why, unless it "
-            "was killed); what is finished stays: run the stage again"
-        ) from None
+        raise PipelineError(ENDED) from None
 
 
 def _end_with_launcher() -> None:

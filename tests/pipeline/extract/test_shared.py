@@ -7,6 +7,7 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 import warnings
 from collections.abc import Callable
 from contextlib import suppress
@@ -14,6 +15,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
+from torch.distributed import distributed_c10d
 
 from pipeline import extraction
 from pipeline.work import lock_work, write_shard
@@ -148,6 +151,41 @@ def test_when_the_first_is_locked_out_the_second_ends_too(project: Any) -> None:
     assert first == 1
     assert said.startswith(f"error: {WORK}: another process is extracting into this store; wait for it, or stop it")
     assert second == (1, ENDED)
+
+
+def _joins_late(rank: int) -> None:
+    if rank == 1:
+        joins = distributed_c10d.init_process_group
+
+        def late(*args: Any, **kwargs: Any) -> None:
+            joins(*args, **kwargs)
+            time.sleep(0.5)
+            # What the first process keeps is gone when it ends.
+            distributed_c10d._get_default_store().add("here", 1)
+
+        torch.distributed.init_process_group = late  # type: ignore[assignment]
+
+
+def test_the_first_does_not_end_before_the_second_has_joined(project: Any) -> None:
+    project.params(devices=2)
+    with lock_work(WORK):
+        first, second = _together(project, before=_joins_late)
+    assert first[1].startswith(f"error: {WORK}: another process is extracting into this store")
+    assert second == (1, ENDED)
+
+
+def _dies_joining(rank: int) -> None:
+    if rank == 0:
+        distributed_c10d.ProcessGroupGloo = lambda *args, **kwargs: os.kill(os.getpid(), signal.SIGKILL)  # type: ignore[misc]
+
+
+def test_the_death_of_the_first_before_all_have_joined_is_told(project: Any) -> None:
+    project.params(devices=2)
+    first, (status, said) = _together(project, before=_dies_joining)
+    assert first == (-signal.SIGKILL, "")
+    assert status == 1
+    assert said.endswith(ENDED)  # after remarks of torch's own
+    assert "Traceback" not in said
 
 
 @pytest.mark.parametrize(("devices", "world"), [(2, 3), (1, 2)])
