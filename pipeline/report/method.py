@@ -154,10 +154,11 @@ def _significance(probe: Mapping[str, Any]) -> str:
 
 def _refitted(probe: Mapping[str, Any]) -> str:
     """Return what the null fits to permuted labels."""
-    if probe.get("null_probe") == "full":
-        return "The whole probe, its choice of C included,"
     grid = probe.get("c_grid") or [NOT_SET]
-    return f"A one-step probe (the first Newton step of the logistic one, at C {grid[len(grid) // 2]})"
+    middle = grid[len(grid) // 2]  # fixed: chosen by the labels it would favour those that are observed
+    if probe.get("null_probe") == "full":
+        return f"The logistic probe at C {middle}"
+    return f"A one-step probe (the first Newton step of the logistic one, at C {middle})"
 
 
 def _computed(extract: Mapping[str, Any], probe: Mapping[str, Any]) -> str:
