@@ -131,6 +131,28 @@ SUMMARY = {
     "general": "variants, or why rung 3 was not asked inside the dataset",
     "replicates": "other deals of groups to folds, why there are none, confidence of the intervals",
 }
+TAXONOMY = {
+    "model": "slug",
+    "thresholds": "the section taxonomy of params.yaml",
+    "rungs": "number, name and rule of each rung",
+    "counts": "heads, and heads by label, by highest rung and by family held",
+    "datasets": "slugs of the datasets probed",
+    "features": "feature -> its family, phases, candidate heads of the survey, and heads that are alike",
+    "phases": "phase of the survey -> its heads that a feature of the run speaks for",
+    "mapping_note": "what the mapping is and is not",
+    "not_identifiable": "heads of the survey that no probe of an output can identify, each with the reason",
+}
+PROVENANCE = {
+    "code_commit": "last commit of code, specs and params; unknown outside git",
+    "code_date": "day of that commit",
+    "code_dirty": "whether the code differs from it; unknown outside git",
+    "dvc_lock_sha256": "SHA-256 of what dvc.lock says of all stages but report",
+    "params": "params.yaml",
+    "models": "slug -> source, revision, SHA-256 of the weights, precision and shapes",
+    "datasets": "slug -> source, licence, whether it lets anyone pass the data on, citation",
+    "stages": "stage -> its command, and the MD5 of each of its outputs",
+    "libraries": "library -> version",
+}
 FILES = (
     File(
         f"{EXAMPLES}/texts.parquet",
@@ -229,6 +251,8 @@ FILES = (
         },
         None,
     ),
+    File("results/taxonomy/<model>/taxonomy.json", "what a taxonomy was made by, beside its tables", TAXONOMY, None),
+    File("results/report/provenance.json", "where a run comes from", PROVENANCE, None),
     *(File(f"results/report/tables/{name}.csv", *table, {}) for name, table in REPORT_TABLES.items()),
     File("results/metrics/<model>.json", "a row of `dvc metrics show`", HEADLINES, None),
     File("results/metrics.json", "all numbers of `dvc metrics`, by family and dataset", METRICS, None),
