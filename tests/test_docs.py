@@ -53,6 +53,11 @@ def test_whatever_the_file_tree_names_is_there():
     assert missing == []
 
 
+def test_the_file_tree_names_every_page_and_every_template_of_plots():
+    kept = {path.relative_to(ROOT).as_posix() for path in (*ROOT.glob("docs/*.*"), *ROOT.glob(".dvc/plots/*"))}
+    assert kept and kept <= listed_files()
+
+
 def test_the_bundled_datasets_are_those_of_the_default_run():
     assert list(GENERATORS) == list(PARAMS["datasets"])
 

@@ -172,7 +172,7 @@ def _computed(extract: Mapping[str, Any], probe: Mapping[str, Any]) -> str:
 _TRADES = (
     "Groups with one label (constant) trade labels with equally large groups of their fold. Groups with every class "
     "equally often (balanced) trade labels inside: the examples of a group that share a label stay together. Groups of "
-    "other mixes (mixed) do both, and trade single examples where nothing else could move."
+    "other mixes (mixed) do both. Where that could move too little, groups with several labels trade single examples."
 )
 
 
