@@ -11,7 +11,7 @@ from data.columns import Columns, Grouping
 from data.generated.suite import GENERATORS
 from data.places import FORMATS
 from data.places import OPTIONS as PLACE_OPTIONS
-from data.spec import OPTIONAL, REQUIRED, load_spec
+from data.spec import FAMILIES, OPTIONAL, REQUIRED, load_spec
 from pipeline.checkpoint import ModelEntry
 from pipeline.params import read_section
 from probes.schema import as_json
@@ -60,6 +60,13 @@ def test_the_file_tree_names_every_page_and_every_template_of_plots():
 
 def test_the_bundled_datasets_are_those_of_the_default_run():
     assert list(GENERATORS) == list(PARAMS["datasets"])
+
+
+def test_the_bundled_features_stand_under_their_family():
+    rows = re.findall(r"^\| (\w+) \| [^|]+ \| ([^|]+) \|$", DATASETS.split("## The six families")[1], re.MULTILINE)
+    listed = [(family, feature) for family, features in rows for feature in re.findall(r"`(\w+)`", features)]
+    specs = [load_spec(ROOT / f"data/specs/{name}.yaml") for name in GENERATORS]
+    assert [pair for pair in listed if pair[0] in FAMILIES] == [(spec.family, spec.feature) for spec in specs]
 
 
 def test_every_bundled_feature_has_its_place_in_the_taxonomy():
