@@ -79,7 +79,7 @@ CARD = {
     "surface": "accuracy of a bag of uni- and bigrams on the same folds",
     "folds": "for each fold: fold, n_examples, n_groups, classes",
     "variants": "variant (template or vocabulary) -> class -> examples; empty without variants",
-    "source": "kind (generator, path or hub), what is read from it, and the SHA-256 of the rows",
+    "source": "kind (generator, path or hub), what is read from it, and the SHA-256 of the files, else of the rows",
     "dropped": "reason -> rows that were left out",
     "examples": "a few examples: example_id, text, start, end, label",
     "findings": "what data.check found: severity, about, message",
@@ -90,7 +90,7 @@ MANIFEST = {
     "dataset": "slug",
     "source": "hub id, folder or package of the weights",
     "revision": "commit of the weights; null for a folder",
-    "weights_sha256": "hash of the weights",
+    "weights_sha256": "SHA-256 of the weights",
     "model_type": "as the model's configuration says",
     "precision": "what the model was computed in",
     "n_layers": "layers with attention heads",
@@ -120,7 +120,8 @@ SUMMARY = {
     "best": "layer, head, accuracy with interval and p-value of the most accurate head",
     "selected": "accuracy with interval of the heads chosen for each fold without it, and these heads",
     "n_significant": "heads with p < 0.05",
-    "null": "permutations, design and exchange of the groups, share of movable labels, smallest p possible, best head",
+    "null": "permutations, design and exchange of the groups, share of movable labels, smallest p possible, best"
+    " accuracy of all heads: expected under the null, and observed",
     "control": "why there is no control task, else null; share of examples whose control key recurs",
     "unconverged": "heads with fits that did not converge, and how many",
     "unconverged_baselines": "baseline -> fits that did not converge",
@@ -129,6 +130,28 @@ SUMMARY = {
     "heads_needed": "smallest size of a set within the interval of the largest; 0 where no set beats majority",
     "general": "variants, or why rung 3 was not asked inside the dataset",
     "replicates": "other deals of groups to folds, why there are none, confidence of the intervals",
+}
+TAXONOMY = {
+    "model": "slug",
+    "thresholds": "the section taxonomy of params.yaml",
+    "rungs": "number, name and rule of each rung",
+    "counts": "heads, and heads by label, by highest rung and by family held",
+    "datasets": "slugs of the datasets probed",
+    "features": "feature -> its family, phases, candidate heads of the survey, and heads that are alike",
+    "phases": "phase of the survey -> its heads that a feature of the run speaks for",
+    "mapping_note": "what the mapping is and is not",
+    "not_identifiable": "heads of the survey that no probe of an output can identify, each with the reason",
+}
+PROVENANCE = {
+    "code_commit": "last commit of code, specs and params; unknown outside git",
+    "code_date": "day of that commit",
+    "code_dirty": "whether the code differs from it; unknown outside git",
+    "dvc_lock_sha256": "SHA-256 of what dvc.lock says of all stages but report",
+    "params": "params.yaml",
+    "models": "slug -> source, revision, SHA-256 of the weights, precision and shapes",
+    "datasets": "slug -> source, licence, whether it lets anyone pass the data on, citation",
+    "stages": "stage -> its command, and the MD5 of each of its outputs",
+    "libraries": "library -> version",
 }
 FILES = (
     File(
@@ -228,6 +251,8 @@ FILES = (
         },
         None,
     ),
+    File("results/taxonomy/<model>/taxonomy.json", "what a taxonomy was made by, beside its tables", TAXONOMY, None),
+    File("results/report/provenance.json", "where a run comes from", PROVENANCE, None),
     *(File(f"results/report/tables/{name}.csv", *table, {}) for name, table in REPORT_TABLES.items()),
     File("results/metrics/<model>.json", "a row of `dvc metrics show`", HEADLINES, None),
     File("results/metrics.json", "all numbers of `dvc metrics`, by family and dataset", METRICS, None),

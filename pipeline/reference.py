@@ -16,6 +16,11 @@ INTRODUCTION = """# Every file and its columns
 What stands in angle brackets differs from cell to cell. The tables of the taxonomy are in [taxonomy.md](taxonomy.md).
 A number that was not measured is missing, never 0. Parquet files are read by `pandas.read_parquet`, arrays by
 `safetensors.numpy.load_file`. This page is written by `python -m pipeline.reference`.
+
+Accuracies, AUROC, p-values and shares of examples or heads run from 0 to 1; margins, selectivity and shifts are
+differences of such numbers, from -1 to 1 or near it. `share` as a score of a head is 1 at most, 0 at the largest class
+and negative below it. `_low` and `_high` are the ends of an interval at `probe.confidence`, for layers and bands at
+95 %. How the numbers are made is in [method.md](method.md).
 """
 
 

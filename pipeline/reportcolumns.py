@@ -71,7 +71,7 @@ REPORT_TABLES: dict[str, tuple[str, Mapping[str, str]]] = {
             "surface": "accuracy of a bag of uni- and bigrams on the same folds",
             "licence": "of the data",
             "source": "kind of the source: generator, path or hub",
-            "sha256": "of the rows that were read",
+            "sha256": "of the files that were read, else of the rows",
             "warnings": "findings of data.check that are warnings",
             "cite": "keys of its works in references.bib, joined by ;",
         },

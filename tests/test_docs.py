@@ -11,7 +11,7 @@ from data.columns import Columns, Grouping
 from data.generated.suite import GENERATORS
 from data.places import FORMATS
 from data.places import OPTIONS as PLACE_OPTIONS
-from data.spec import OPTIONAL, REQUIRED, load_spec
+from data.spec import FAMILIES, OPTIONAL, REQUIRED, load_spec
 from pipeline.checkpoint import ModelEntry
 from pipeline.params import read_section
 from probes.schema import as_json
@@ -53,16 +53,30 @@ def test_whatever_the_file_tree_names_is_there():
     assert missing == []
 
 
+def test_the_file_tree_names_every_page_and_every_template_of_plots():
+    kept = {path.relative_to(ROOT).as_posix() for path in (*ROOT.glob("docs/*.*"), *ROOT.glob(".dvc/plots/*"))}
+    assert kept and kept <= listed_files()
+
+
 def test_the_bundled_datasets_are_those_of_the_default_run():
-    assert list(GENERATORS) == list(PARAMS["datasets"])
+    own = set(PARAMS["datasets"]) - set(GENERATORS)  # a reader's, who may run the tests, too
+    assert list(GENERATORS) == [name for name in PARAMS["datasets"] if name not in own]
+
+
+def test_the_bundled_features_stand_under_their_family():
+    rows = re.findall(r"^\| (\w+) \| [^|]+ \| ([^|]+) \|$", DATASETS.split("## The six families")[1], re.MULTILINE)
+    listed = [(family, feature) for family, features in rows for feature in re.findall(r"`(\w+)`", features)]
+    specs = [load_spec(ROOT / f"data/specs/{name}.yaml") for name in GENERATORS]
+    assert [pair for pair in listed if pair[0] in FAMILIES] == [(spec.family, spec.feature) for spec in specs]
 
 
 def test_every_bundled_feature_has_its_place_in_the_taxonomy():
     table = yaml.safe_load((ROOT / "data/taxonomy.yaml").read_text(encoding="utf-8"))
-    specs = [load_spec(ROOT / f"data/specs/{name}.yaml") for name in GENERATORS]
-    assert {spec.feature: spec.family for spec in specs} == {
-        feature: row["family"] for feature, row in table["features"].items()
-    }
+    specs = {path.stem: load_spec(path) for path in (ROOT / "data/specs").glob("*.yaml")}
+    families = {spec.feature: spec.family for spec in specs.values()}
+    mapped = {feature: row["family"] for feature, row in table["features"].items()}
+    assert mapped == {feature: families.get(feature) for feature in mapped}
+    assert {specs[name].feature for name in GENERATORS} <= set(mapped)
 
 
 def test_every_key_of_a_spec_is_explained():

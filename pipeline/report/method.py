@@ -154,10 +154,11 @@ def _significance(probe: Mapping[str, Any]) -> str:
 
 def _refitted(probe: Mapping[str, Any]) -> str:
     """Return what the null fits to permuted labels."""
-    if probe.get("null_probe") == "full":
-        return "The whole probe, its choice of C included,"
     grid = probe.get("c_grid") or [NOT_SET]
-    return f"A one-step probe (the first Newton step of the logistic one, at C {grid[len(grid) // 2]})"
+    middle = grid[len(grid) // 2]  # fixed: chosen by the labels it would favour those that are observed
+    if probe.get("null_probe") == "full":
+        return f"The logistic probe at C {middle}"
+    return f"A one-step probe (the first Newton step of the logistic one, at C {middle})"
 
 
 def _computed(extract: Mapping[str, Any], probe: Mapping[str, Any]) -> str:
@@ -171,7 +172,7 @@ def _computed(extract: Mapping[str, Any], probe: Mapping[str, Any]) -> str:
 _TRADES = (
     "Groups with one label (constant) trade labels with equally large groups of their fold. Groups with every class "
     "equally often (balanced) trade labels inside: the examples of a group that share a label stay together. Groups of "
-    "other mixes (mixed) do both, and trade single examples where nothing else could move."
+    "other mixes (mixed) do both. Where that could move too little, groups with several labels trade single examples."
 )
 
 

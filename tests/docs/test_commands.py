@@ -32,6 +32,7 @@ PROOF = {
     "PIP_EXTRA_INDEX_URL=https://download.pytorch.org/whl/cpu make repro": "needs a network: another index of pip",
     "cp published/jo_myaeng/params.yaml params.yaml": SHELL,
     "done": SHELL,
+    "dvc checkout": TOY,
     "dvc commit": TOY,
     "dvc commit --force extract@llama-sentiment": TOY,
     "dvc dag": TOY,
@@ -51,11 +52,13 @@ PROOF = {
     "dvc repro --force": "runs every stage anew: parsed",
     "dvc repro probe@bert-senteval_${task}_cls probe@gpt2-senteval_${task}_last": HUB
     + "parsed, and the specs are there",
+    "dvc repro examples@sentiment": TOY,
     "dvc repro probe@llama-sentiment": "parsed; of another model it is run below",
     "dvc repro probe@minilm-reviews": TOY,
     "dvc status": TOY,
     "for task in sentence_length word_content tree_depth top_constituents bigram_shift past_present subj_number "
     "obj_number odd_man_out coordination_inversion; do": SHELL,
+    "git checkout .": TOY,
     "git commit": SHELL,
     "git ls-remote https://huggingface.co/openai-community/gpt2 HEAD": HUB + "prints the commit of a model",
     "make .venv/.ready": CI,
@@ -66,6 +69,7 @@ PROOF = {
     "make repro PYTHON=python3.12": "names a Python that may not be there: make reads it",
     "make test": CI,
     "pip install -e '.[bench]'": "needs a network: the extra is in pyproject.toml",
+    "python make_table.py": TUTORIAL,
     "python -m benchmarks.extract": BENCHMARK + "parsed",
     "python -m benchmarks.intervals": BENCHMARK + "parsed",
     "python -m benchmarks.memory": BENCHMARK + "parsed",
@@ -131,10 +135,10 @@ def test_the_tests_that_prove_a_command_are_there():
 def test_what_ci_proves_is_in_ci():
     script = (pages.ROOT / ".ci/run").read_text(encoding="utf-8")
     makefile = (pages.ROOT / "Makefile").read_text(encoding="utf-8")
-    for command in (command for command, proof in PROOF.items() if proof == CI):
-        target = command.removeprefix("make ")
-        # what is made on the way, such as the environment, is run by every target that needs it
-        assert re.search(rf"^make {target}$|\(make {target}\)", script, re.MULTILINE) or "$(READY)" in makefile
+    run = set(re.findall(r"^make (\S+)$", script, re.MULTILINE))
+    if "READY := $(VENV)/.ready" in makefile and re.search(r"^repro: \$\(READY\)$", makefile, re.MULTILINE):
+        run.add(".venv/.ready")  # the environment is made on the way
+    assert {command.removeprefix("make ") for command, proof in PROOF.items() if proof == CI} <= run
 
 
 @pytest.mark.parametrize("command", [c for c in PROOF if re.match(r"(\w+=\S+ )*make ", c)])
@@ -281,8 +285,15 @@ def dvc(*words: str) -> str:
 @pytest.mark.slow
 @pytest.mark.usefixtures("project")
 def test_the_commands_of_dvc_run_in_a_project():
-    for command in (command for command, proof in PROOF.items() if proof == TOY):
-        dvc(*shlex.split(command.replace("llama-sentiment", "minilm-reviews"))[1:])
+    back = ("git checkout .", "dvc checkout")  # from what experiments left
+    for command in (command for command, proof in PROOF.items() if proof == TOY and command not in back):
+        dvc(*shlex.split(command.replace("llama-sentiment", "minilm-reviews").replace("@sentiment", "@reviews"))[1:])
+    assert "mine:" in Path("params.yaml").read_text()
+    for command in back:
+        subprocess.run([*([sys.executable, "-m"] if command in starting("dvc") else []), *command.split()], check=True)
+    assert "mine:" not in Path("params.yaml").read_text()
+    shutil.rmtree("results/taxonomy/mine")  # which neither git nor DVC takes away: the message of the next run does
+    assert "up to date" in dvc("status")
 
 
 def test_dvc_says_so_where_it_does_not(monkeypatch):

@@ -18,8 +18,8 @@ from probes.schema import TABLES
 from tests.planted.texts import FEATURES
 
 MODELS, DATASETS = ("planted", "twin"), tuple(FEATURES)
-# Described elsewhere, or no table: the page, what a paper takes, the arrays of activations.
-OTHERS = r"results/taxonomy/|results/report/(?!tables/.*\.csv)|data/activations/.*\.npy"
+# Described elsewhere, or no table: the tables of the taxonomy, the page, what a paper takes, the arrays of activations.
+OTHERS = r"results/taxonomy/(?!.*/taxonomy\.json)|results/report/(?!tables/.*\.csv|provenance)|data/activations/.*\.npy"
 HEAD, LAYER = re.compile(r"^L\d+H\d+$"), re.compile(r"^L\d+\.")
 
 

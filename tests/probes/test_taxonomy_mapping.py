@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 import yaml
 
+from data.generated.suite import GENERATORS
 from probes.errors import ProbeError
 from probes.families import FAMILIES
 from probes.survey import PARTS, STATUS, parse_survey
@@ -92,15 +93,14 @@ def test_the_bundled_mapping_says_that_it_is_a_hypothesis(bundled: dict[str, Any
 
 def test_every_default_dataset_is_mapped_and_to_the_family_of_its_spec(bundled: dict[str, Any]) -> None:
     survey = parse_survey(bundled)
-    datasets = yaml.safe_load((TOP / "params.yaml").read_text(encoding="utf-8"))["datasets"]
-    for dataset in datasets:
+    for dataset in GENERATORS:
         spec = yaml.safe_load((TOP / "data/specs" / f"{dataset}.yaml").read_text(encoding="utf-8"))
         assert spec["feature"] in survey.features
         line = survey.place(spec["feature"], spec["family"])
         assert line["family"] == spec["family"]
         assert line["phases"]
         assert line["cells"]
-    assert len(datasets) >= 6
+    assert len(GENERATORS) >= 6
 
 
 def test_a_feature_s_own_line_replaces_its_family_s_whole(bundled: dict[str, Any]) -> None:

@@ -6,6 +6,7 @@ from typing import Any
 import pandas as pd
 import yaml
 
+from pipeline.probeparams import NULL_PROBES
 from pipeline.report.method import method_facts
 from pipeline.report.results import Atlas, ModelResults
 
@@ -57,8 +58,9 @@ def test_the_method_speaks_of_the_codelength_only_if_it_is_on() -> None:
 
 
 def test_the_method_says_what_the_null_fits() -> None:
-    assert "A one-step probe" in method_of(null_probe="one_step")["Significance"]
-    assert "The whole probe, its choice of C included, is fitted anew" in method_of(null_probe="full")["Significance"]
+    one_step, full = (method_of(null_probe=name, c_grid=[0.1, 1.0, 10.0])["Significance"] for name in NULL_PROBES)
+    assert "A one-step probe (the first Newton step of the logistic one, at C 1.0) is fitted anew" in one_step
+    assert "The logistic probe at C 1.0 is fitted anew" in full
 
 
 def test_every_param_of_the_measurement_is_stated() -> None:
