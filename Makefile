@@ -20,7 +20,7 @@ release: $(READY)
 	@$(RUN) python -m pipeline.release
 
 test: $(READY)
-	@$(RUN) python -m pytest --numprocesses auto --dist loadfile
+	@$(RUN) python -m pytest --numprocesses auto --dist loadfile --no-loadscope-reorder
 
 lint: $(READY)
 	@$(RUN) ruff check .

@@ -20,6 +20,11 @@ def load_hub(source: HubSource, wanted: Iterable[str]) -> list[Record]:
 
     Raises:
         DataError: If the dataset cannot be loaded, the id is a folder here, or two nested features get one name.
+
+    Example:
+        >>> load_hub(HubSource(hub="data", revision="0" * 40, split="train", config=None), ["text"])
+        Traceback (most recent call last):
+        data.errors.DataError: source.hub: 'data' is a folder here; read its file with `path:` instead
     """
     import datasets  # takes a second, and only these datasets need it
 

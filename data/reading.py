@@ -62,6 +62,12 @@ def ask_model(model: str, readout: str, too_long: str, texts: pd.DataFrame, show
 
     Raises:
         DataError: If there is no such model, it has no usable tokenizer, or the examples cannot be tokenized.
+
+    Example:
+        >>> texts = pd.DataFrame({"example_id": ["e1"], "text": ["It fell."], "start": [3], "end": [7]})
+        >>> ask_model("minimum", "span", "error", texts, shown=["e1"])  # doctest: +ELLIPSIS
+        Traceback (most recent call last):
+        data.errors.DataError: params.yaml: models.minimum is not there; it has ...minilm...
     """
     columns = texts[["example_id", "text", "start", "end"]]
     request = {"readout": readout, "too_long": too_long, "shown": list(shown), "examples": columns.to_dict("records")}

@@ -18,6 +18,14 @@ def with_spans(spec: DatasetSpec, table: pd.DataFrame) -> pd.DataFrame:
     Raises:
         DataError: If a span is no whole numbers, lies outside its text, or is blank; or if a target does not occur
             exactly once.
+
+    Example:
+        >>> from pathlib import Path
+        >>> from data.spec import load_spec
+        >>> spec = load_spec(Path("data/specs/voice.yaml"))  # its readout is a span
+        >>> table = pd.DataFrame({"text": ["It fell."], "start": ["3"], "end": ["7"]})
+        >>> with_spans(spec, table)[["start", "end"]].to_numpy().tolist()
+        [[3, 7]]
     """
     if spec.readout != "span":
         return table.assign(start=0, end=table["text"].str.len().astype("int64"))

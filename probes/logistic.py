@@ -64,7 +64,15 @@ def fit_logistic(x: Tensor, labels: Tensor, n_classes: int, strengths: Tensor) -
 
 
 def class_log_proba(logits: Tensor) -> Tensor:
-    """Return log-probabilities of the classes, (..., n_classes), from the probe's logits, (..., n_logits)."""
+    """Return log-probabilities of the classes, (..., n_classes), from the probe's logits, (..., n_logits).
+
+    Args:
+        logits: One for two classes, of the second; else one a class.
+
+    Example:
+        >>> class_log_proba(torch.tensor([[0.0], [200.0]])).exp().tolist()
+        [[0.5, 0.5], [0.0, 1.0]]
+    """
     if logits.shape[-1] == 1:
         return torch.nn.functional.logsigmoid(torch.cat([-logits, logits], dim=-1))
     return torch.log_softmax(logits, dim=-1)
