@@ -18,10 +18,7 @@ from data.places import FORMATS
 from data.sources import read_source
 from data.spec import load_spec
 
-QUICK = settings(
-    derandomize=True, deadline=None, max_examples=150, database=None,
-    suppress_health_check=[HealthCheck.function_scoped_fixture],
-)  # fmt: skip
+QUICK = settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 SPEC: dict[str, Any] = {
     "description": "d", "feature": "f", "family": "truth", "licence": "l", "citation": "c", "readout": "span",
     "too_long": "error", "source": {"path": "x", "format": "csv", "header": ["t", "l"], "quotes": "csv"},

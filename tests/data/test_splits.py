@@ -19,7 +19,6 @@ def tables(draw: st.DrawFn) -> pd.DataFrame:
     return _table(groups, labels)
 
 
-@settings(deadline=None)
 @given(tables(), st.integers(3, 5), st.integers(0, 1000))
 def test_folds_partition_the_rows_and_keep_groups_whole(table: pd.DataFrame, n_folds: int, seed: int) -> None:
     try:
@@ -35,7 +34,7 @@ def test_folds_partition_the_rows_and_keep_groups_whole(table: pd.DataFrame, n_f
         assert set(table["label"][folds == test]) == set(table["label"])
 
 
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 @given(tables(), st.integers(0, 1000))
 def test_row_order_does_not_matter(table: pd.DataFrame, seed: int) -> None:
     shuffled = table.sample(frac=1, random_state=seed)

@@ -81,7 +81,8 @@ def test_pictures_have_a_text_for_who_cannot_see_them():
         assert [alt for alt in re.findall(r"!\[(.*?)]\(", pages.read(page)) if len(alt.split()) < 3] == []
 
 
-MADE = ("results/", "data/examples/", "data/activations/", "data/unfinished/", "data/raw/", "data/public/")
+DATA = tuple(f"data/{made}/" for made in ("examples", "activations", "unfinished", "raw", "public"))
+MADE = (".dvc/cache", "results/", *DATA)
 TOPS = ("pipeline/", "probes/", "data/", "docs/", "examples/", "tests/", "benchmarks/", "published/", ".dvc/", ".ci/")
 
 

@@ -39,7 +39,7 @@ def _normal(n_rows: int = N, seed: int = 0) -> Floats:
 
 
 @given(st.integers(1, 40), st.lists(st.integers(1, 9), max_size=9), st.integers(0, 2**31))
-@settings(derandomize=True, deadline=None, max_examples=50)
+@settings(max_examples=50)
 def test_every_row_comes_to_its_place(
     tmp_path_factory: pytest.TempPathFactory, n_rows: int, sizes: list[int], seed: int
 ) -> None:

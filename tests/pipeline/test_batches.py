@@ -4,7 +4,7 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.batches import SHARD_BATCHES, Shard, plan_batches, plan_shards
@@ -15,7 +15,6 @@ TEXTS = st.lists(st.tuples(st.integers(1, 40), st.integers(1, 5)), max_size=60)
 SOME = st.lists(st.tuples(st.integers(1, 40), st.integers(1, 5)), min_size=1, max_size=60)
 BUDGET, MAX_ROWS = st.integers(1, 200), st.integers(1, 60)
 UNLIMITED = 10**9
-quick = settings(derandomize=True, deadline=None)
 
 
 def _batches(texts: Texts, budget: int, max_rows: int = UNLIMITED) -> list[list[int]]:
@@ -39,7 +38,6 @@ def _plain(shard: Shard) -> tuple[int, list[list[int]], list[int]]:
 
 
 @given(TEXTS, BUDGET, MAX_ROWS)
-@quick
 def test_every_text_runs_once_and_no_batch_is_over_the_budget(texts: Texts, budget: int, max_rows: int) -> None:
     batches = _batches(texts, budget, max_rows)
     assert sorted(text for batch in batches for text in batch) == list(range(len(texts)))
@@ -49,7 +47,6 @@ def test_every_text_runs_once_and_no_batch_is_over_the_budget(texts: Texts, budg
 
 
 @given(TEXTS, BUDGET, MAX_ROWS)
-@quick
 def test_lengths_only_fall_and_no_batch_could_take_one_more(texts: Texts, budget: int, max_rows: int) -> None:
     batches = _batches(texts, budget, max_rows)
     order = [texts[text][0] for batch in batches for text in batch]
@@ -79,7 +76,6 @@ def test_texts_index_arrays() -> None:
 
 
 @given(SOME, BUDGET, MAX_ROWS)
-@quick
 def test_every_text_and_every_example_is_in_one_shard(texts: Texts, budget: int, max_rows: int) -> None:
     shards, text = _shards(texts, budget, max_rows)
     assert [shard.number for shard in shards] == list(range(len(shards)))
@@ -88,7 +84,6 @@ def test_every_text_and_every_example_is_in_one_shard(texts: Texts, budget: int,
 
 
 @given(SOME, BUDGET, MAX_ROWS)
-@quick
 def test_the_examples_of_a_shard_stand_in_the_order_of_its_texts(texts: Texts, budget: int, max_rows: int) -> None:
     shards, text = _shards(texts, budget, max_rows)
     for shard in shards:
@@ -98,7 +93,6 @@ def test_the_examples_of_a_shard_stand_in_the_order_of_its_texts(texts: Texts, b
 
 
 @given(SOME, BUDGET, MAX_ROWS)
-@quick
 def test_shards_hold_whole_batches_as_many_as_fit(texts: Texts, budget: int, max_rows: int) -> None:
     shards, _ = _shards(texts, budget, max_rows)
     batches = [batch.tolist() for shard in shards for batch in shard.batches]
@@ -113,7 +107,6 @@ def test_shards_hold_whole_batches_as_many_as_fit(texts: Texts, budget: int, max
 
 
 @given(SOME, BUDGET, MAX_ROWS)
-@quick
 def test_shards_depend_on_nothing_but_the_texts(texts: Texts, budget: int, max_rows: int) -> None:
     assert _same(_shards(texts, budget, max_rows)[0], _shards(texts, budget, max_rows)[0])
     others = _shards([*texts, (41, 1)], budget, max_rows)[0]

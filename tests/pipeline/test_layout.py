@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.layout import Shapes, array_shapes, row_width, split_rows, streams_entering, streams_leaving
@@ -64,7 +64,6 @@ def test_the_embedding_has_its_own_width(slug: str, width: int, model_of: Callab
 
 
 @given(SHAPES, st.integers(0, 4))
-@settings(derandomize=True, deadline=None)
 def test_rows_are_the_arrays_side_by_side(shapes: list[tuple[int, ...]], n_rows: int) -> None:
     named: Shapes = {f"a{number}": shape for number, shape in enumerate(shapes)}
     rows = torch.arange(n_rows * row_width(named)).reshape(n_rows, -1) if n_rows else torch.empty(0, row_width(named))

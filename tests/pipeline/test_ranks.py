@@ -9,7 +9,7 @@ from typing import NoReturn
 
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline import ranks
@@ -18,7 +18,6 @@ from pipeline.ranks import Ranks, join_ranks
 
 
 @given(st.integers(1, 9), st.integers(0, 40))
-@settings(derandomize=True, deadline=None)
 def test_every_piece_of_work_is_done_by_one_process_and_all_have_as_much(count: int, n_pieces: int) -> None:
     shares = [Ranks(number, count, "cpu", lambda: None).share(list(range(n_pieces))) for number in range(count)]
     assert sorted(piece for share in shares for piece in share) == list(range(n_pieces))

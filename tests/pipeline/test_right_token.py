@@ -175,7 +175,7 @@ def ask(read: Reader, kind: str, tokenizer_of: Callable[..., Any], data: st.Data
 
 @pytest.mark.parametrize("kind", SPELLINGS)
 @given(data=st.data())
-@settings(max_examples=150, deadline=None, derandomize=True)
+@settings(max_examples=150)
 def test_the_token_read_spells_the_end_of_the_span(
     kind: str, tokenizer_of: Callable[..., Any], data: st.DataObject
 ) -> None:
@@ -225,7 +225,7 @@ def by_cut_texts(tokenizer: Any, text: str, span: tuple[int, int], readout: str)
 )
 def test_a_wrong_reading_is_caught(wrong: Reader, tokenizer_of: Callable[..., Any]) -> None:
     @given(data=st.data())
-    @settings(max_examples=150, derandomize=True, database=None, phases=[Phase.generate])
+    @settings(max_examples=150, phases=[Phase.generate])
     def compare(data: st.DataObject) -> None:
         ask(wrong, "byte_level", tokenizer_of, data)
 

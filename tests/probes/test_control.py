@@ -20,7 +20,7 @@ def cell(sizes: list[int], n_classes: int, seed: int = 0) -> tuple[Ints, list[st
     return labels[: len(keys)], rng.permutation(keys).tolist()
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(sizes=SIZES, n_classes=st.integers(2, 4), seed=st.integers(0, 9))
 def test_a_key_has_one_label_wherever_it_occurs(sizes: list[int], n_classes: int, seed: int) -> None:
     labels, keys = cell(sizes, n_classes)
@@ -30,7 +30,7 @@ def test_a_key_has_one_label_wherever_it_occurs(sizes: list[int], n_classes: int
         assert len({(key, label) for key, label in zip(keys, draw.tolist(), strict=True)}) == len(sizes)
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(sizes=SIZES, n_classes=st.integers(2, 4), seed=st.integers(0, 9))
 def test_classes_are_as_frequent_as_they_were_up_to_half_a_key_at_each_border(
     sizes: list[int], n_classes: int, seed: int
@@ -81,7 +81,7 @@ def test_every_key_gets_every_label_in_some_draw() -> None:
     assert all(len(np.unique(column)) == 3 for column in of_key.T)  # missed with chance 12 * 3 * (2 / 3)^60
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(data=st.data(), n_folds=st.integers(3, 5))
 def test_recurring_is_what_a_slow_loop_finds(data: st.DataObject, n_folds: int) -> None:
     folds = np.array([*range(n_folds), *data.draw(st.lists(st.integers(0, n_folds - 1), max_size=20))])

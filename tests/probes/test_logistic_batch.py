@@ -149,7 +149,7 @@ def test_a_penalty_that_is_none_is_refused(strength: float) -> None:
         fit_logistic(x, labels, 3, torch.tensor([strength, 1.0], dtype=torch.float64))
 
 
-@settings(max_examples=50, deadline=None, derandomize=True)
+@settings(max_examples=50)
 @given(st.lists(st.floats(-800, 800), min_size=1, max_size=6))
 def test_log_probabilities_are_finite_and_sum_to_one(logits: list[float]) -> None:
     log_proba = class_log_proba(torch.tensor([logits], dtype=torch.float64))

@@ -20,7 +20,7 @@ def rejected(p_values: np.ndarray, alpha: float) -> np.ndarray:
         out |= more
 
 
-@settings(max_examples=200, deadline=None, derandomize=True)
+@settings(max_examples=200)
 @given(st.integers(0, 10**6), st.integers(1, 6), st.integers(1, 5))
 def test_the_adjusted_values_decide_as_the_procedure_does(seed: int, n_cells: int, n_heads: int) -> None:
     p_values = np.random.default_rng(seed).beta(0.3, 1, (n_cells, n_heads))

@@ -68,7 +68,7 @@ def test_the_design_is_how_labels_lie_in_groups(labels: list[int], groups: list[
 SETS = st.lists(st.lists(st.integers(0, 2), min_size=1, max_size=5), min_size=1, max_size=8)
 
 
-@settings(max_examples=60, deadline=None, derandomize=True)
+@settings(max_examples=60)
 @given(SETS, st.integers(0, 5), st.sampled_from(["names", "examples"]))
 def test_labels_are_dealt_anew_inside_their_fold_and_never_made_up(
     sets: list[list[int]], seed: int, exchange: Exchange
@@ -82,7 +82,7 @@ def test_labels_are_dealt_anew_inside_their_fold_and_never_made_up(
     assert sorted(np.concatenate([trade.rows.ravel() for trade in trades]).tolist()) == list(range(len(labels)))
 
 
-@settings(max_examples=60, deadline=None, derandomize=True)
+@settings(max_examples=60)
 @given(SETS, st.integers(0, 5))
 def test_trading_names_keeps_every_cluster_whole_and_apart(sets: list[list[int]], seed: int) -> None:
     labels, groups = filled(sets, seed)
@@ -91,7 +91,7 @@ def test_trading_names_keeps_every_cluster_whole_and_apart(sets: list[list[int]]
         assert {tuple(rows) for rows in clusters(one, groups)} == {tuple(rows) for rows in before}
 
 
-@settings(max_examples=60, deadline=None, derandomize=True)
+@settings(max_examples=60)
 @given(SETS, st.integers(0, 5))
 def test_what_can_be_reached_is_counted_right(sets: list[list[int]], seed: int) -> None:
     labels, groups = filled(sets[:4], seed)

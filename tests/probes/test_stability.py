@@ -12,7 +12,7 @@ from probes.intervals import resampled_means
 from probes.stability import differences, redeal, refit, replicate
 
 
-@settings(max_examples=60, deadline=None, derandomize=True)
+@settings(max_examples=60)
 @given(st.integers(0, 10**6), st.integers(3, 6), st.sampled_from(["constant", "balanced", "mixed"]))
 def test_a_deal_keeps_groups_whole_and_classes_spread(seed: int, n_folds: int, design: str) -> None:
     rng = np.random.default_rng(seed)

@@ -188,7 +188,7 @@ def test_two_specs_of_a_feature_that_disagree_on_its_family_are_refused() -> Non
         )
 
 
-@settings(max_examples=200, deadline=None, derandomize=True)
+@settings(max_examples=200)
 @given(st.dictionaries(st.sampled_from(FAMILIES), st.floats(0, 1), max_size=6), st.integers(2, 6))
 def test_specialisation_lies_between_zero_and_one(margins: dict[str, float], n_families: int) -> None:
     assume(len(margins) <= n_families)

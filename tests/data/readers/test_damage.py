@@ -19,7 +19,7 @@ from data.readers.text import decode
 from data.readers.treebank import parse_conllu
 
 Read = Callable[[bytes], Any]
-QUICK = settings(derandomize=True, deadline=None, database=None, max_examples=150)
+QUICK = settings(max_examples=150)
 # What the formats are made of, so that what is put in is often nearly right.
 PIECES = [*'\t\n\r,"\\{}[]:-._=#10', "\\ud800", "NaN", "# text = ", "a", " ", "\0", "1-2", "1.1"]
 ALPHABET = st.one_of(st.sampled_from(PIECES), st.characters())

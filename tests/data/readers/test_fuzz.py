@@ -20,7 +20,7 @@ from data.readers.text import decode
 from data.readers.treebank import parse_conllu
 
 # Derandomised, so that the suite says the same on every run.
-few = settings(max_examples=60, derandomize=True, deadline=None, suppress_health_check=list(HealthCheck))
+few = settings(max_examples=60, suppress_health_check=list(HealthCheck))
 
 TABLE = 'text,label\n"a, b",1\n"say ""yes""",0\n\nc,1\n'
 JSON = '{"name": "x", "samples": [\n{"text": "a", "fact": {"label": 1.5}},\n{"text": null, "list": [1, {"a": []}]}]}'

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from data.errors import DataError
 from data.readers.tables import parse_table, read_fields
 
-WHOLE = settings(derandomize=True, deadline=None, database=None, max_examples=300)
+WHOLE = settings(max_examples=300)
 
 
 def test_a_table_with_a_header() -> None:
