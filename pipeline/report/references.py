@@ -125,7 +125,8 @@ def _entries(rests_on: Cited) -> Iterator[tuple[str, str]]:
 
 
 def _software(commit: str, date: str) -> str:
-    lines = ["title = {Head Atlas}", "author = {{Head Atlas contributors}}"]
+    title = "{Head Atlas}: What Each Attention Head of a Language Model Linearly Encodes"  # that of CITATION.cff
+    lines = [f"title = {{{title}}}", "author = {{Head Atlas contributors}}"]
     lines += [f"year = {{{date[:4]}}}"] if date != "unknown" else []
     lines += [f"note = {{Code commit {commit}}}"] if commit != "unknown" else []
     return "@misc{head_atlas,\n" + "".join(f"  {line},\n" for line in lines) + "}"

@@ -1,6 +1,7 @@
 """references.bib: one entry for each work a run rests on, whatever its datasets cite."""
 
 import math
+import re
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -8,6 +9,7 @@ from typing import Any
 import bibtexparser
 import pandas as pd
 import pytest
+import yaml
 
 from data.spec import load_spec
 from pipeline.report.references import (
@@ -180,5 +182,7 @@ def test_the_software_entry_names_commit_year_and_versions() -> None:
     found = parsed(cite(commit="abc", date="2026-11-29", libraries={"torch": "2.13.0+cpu"}))
     assert found["head_atlas"]["note"] == "Code commit abc"
     assert found["head_atlas"]["year"] == "2026"
+    title = yaml.safe_load((ROOT / "CITATION.cff").read_text())["title"]
+    assert re.sub("[{}]", "", found["head_atlas"]["title"]).lower() == title.lower()
     assert found["ansel2024pytorch"]["note"] == "Version 2.13.0+cpu"
     assert {"note", "year"}.isdisjoint(parsed(cite())["head_atlas"])
