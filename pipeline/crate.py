@@ -26,6 +26,7 @@ FORMATS = {
 }  # fmt: skip
 # The first pattern that fits says what a file is; `*` takes `/`, too.
 ABOUT = (
+    ("README.txt", "What is here, on what terms, what is not, and how to make it again"),
     ("code.tar", "The code, the specs and the bundled word lists at the commit of this release"),
     ("params.yaml", "Every number the run was made with, its models and its datasets"),
     ("dvc.yaml", "The graph of the stages"),
@@ -164,7 +165,7 @@ def _dataset(crate: ROCrate, name: str, card: Mapping[str, Any], copied: bool) -
         "name": name, "description": str(card.get("description") or name), "creditText": card.get("citation") or "",
         "license": _licence(crate, spdx) if spdx else _terms(crate, name, str(card["licence"])),
         "sha256": source.get("sha256") or "",
-        "identifier": _place(source), "size": f"{card['n_examples']} examples",
+        "identifier": place(source), "size": f"{card['n_examples']} examples",
     }  # fmt: skip
     if copied:
         folder = f"data/examples/{name}/"
@@ -182,8 +183,12 @@ def _known(facts: Mapping[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in facts.items() if value != ""}
 
 
-def _place(source: Mapping[str, Any]) -> str:
-    """Return where a dataset is from, in words; without folders, which say something of a person's machine."""
+def place(source: Mapping[str, Any]) -> str:
+    """Return where a dataset is from, in words; without folders, which say something of a person's machine.
+
+    Args:
+        source: Of its card.
+    """
     if source.get("hub"):
         facts = [f"revision {source.get('revision')}", f"split {source.get('split')}"]
         return ", ".join([f"Hugging Face dataset {source['hub']}", *facts])
@@ -197,6 +202,7 @@ def _description(about: Mapping[str, Any], n_datasets: int, withheld: Iterable[s
     return (
         f"A run of Head Atlas at commit {about['commit']}: every attention head of {', '.join(about['models'])} probed "
         f"on {n_datasets} datasets, the evidence on each head, the taxonomy and the report. Start with "
-        "results/report/index.html. Code and results are under the licence of this release, every dataset is under its "
-        "own." + (f" Texts and labels not included: {left_out}." if left_out else "")
+        "results/report/index.html; README.txt says how to make it again. Code and results are under the licence of "
+        "this release, every dataset is under its own."
+        + (f" Texts and labels not included: {left_out}." if left_out else "")
     )

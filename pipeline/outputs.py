@@ -67,7 +67,11 @@ def project_path(root: Path, given: str) -> str:
     """
     asked = Path(os.path.normpath(Path.cwd() / given))
     for top, path in ((root.absolute(), asked), (root.resolve(), asked.resolve())):
-        if path != top and path.is_relative_to(top):
+        if path == top:
+            raise PipelineError(
+                f"{given or '(no path)'}: the whole project; give one of its outputs, such as {EXAMPLE}"
+            )
+        if path.is_relative_to(top):
             return path.relative_to(top).as_posix()
     raise PipelineError(f"{given}: not in this project ({root.absolute()}); give one of its outputs, such as {EXAMPLE}")
 

@@ -21,6 +21,7 @@ from pipeline.errors import PipelineError, exit_on
 from pipeline.jsonfile import read_json
 from pipeline.lock import Stage, file_hash, files, grid, parents, read_lock
 from pipeline.params import load_params
+from pipeline.readme import README, readme
 from pipeline.releasable import check_releasable, commit_of
 from pipeline.report.licences import withheld
 from pipeline.report.provenance import LOCK, git
@@ -76,13 +77,13 @@ def release(folder: Path) -> tuple[Path, dict[str, str]]:
     left_out = withheld(cards)
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder) as made:
-        members = dict(_members(root, stages, left_out, Path(made)))
-        members = {name: members[name] for name in sorted(members)}
-        packed = [Packed(name, path.stat().st_size, file_hash(path, "sha256")) for name, path in members.items()]
         about = read_json(REPORT / "provenance.json") | {"commit": commit, "withheld": left_out}
         about["published"] = published.isoformat().replace("+00:00", "Z")
-        metadata = Path(made) / METADATA
-        metadata.write_text(_as_json(crate_metadata(packed, cards, about)), encoding="utf-8", newline="\n")
+        members = dict(_members(root, stages, left_out, Path(made)))
+        members[README] = _written(Path(made) / README, readme(cards, about))
+        members = {name: members[name] for name in sorted(members)}
+        packed = [Packed(name, path.stat().st_size, file_hash(path, "sha256")) for name, path in members.items()]
+        metadata = _written(Path(made) / METADATA, _as_json(crate_metadata(packed, cards, about)))
         done = Path(made) / "done.zip"
         write_zip(done, {METADATA: metadata, **members}, published)
         return done.replace(folder / f"head-atlas-{commit[:12]}.zip"), left_out
@@ -160,6 +161,11 @@ def _page(path: Path) -> Path:
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
         raise PipelineError(f"results/report/index.html: not made again: {done.stderr.strip()}")
+    return path
+
+
+def _written(path: Path, text: str) -> Path:
+    path.write_text(text, encoding="utf-8", newline="\n")
     return path
 
 

@@ -3,6 +3,8 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from pipeline.report.latex import escape
+
 SHORT = 12  # hexadecimal digits of a commit or hash in a sentence
 NAMED = 6  # datasets that a sentence names one by one
 WHAT = {
@@ -91,7 +93,8 @@ def as_text(record: Mapping[str, Any]) -> str:
         "\n".join(f"WARNING: {text}" for text in record["warnings"]),
         "\n".join(f"{name:<10} {text}" for name, text in _lines(record)),
         f"For a methods section:\n\n{record['sentence']}",
-        f"\\cite{{{','.join(record['keys'])}}}\n\n{record['bibtex'].rstrip()}",
+        f"In LaTeX:\n\n{escape(record['sentence'])} \\cite{{{','.join(record['keys'])}}}",
+        record["bibtex"].rstrip(),
     ]
     text = "\n\n".join(block for block in blocks if block) + "\n"
     # a licence or a citation may hold what a terminal would obey

@@ -14,6 +14,8 @@ PACKAGES: dict[Page, tuple[str, ...]] = {
     "longtable": ("longtable",),
     "landscape": ("longtable", "pdflscape"),
 }
+# A table that breaks over pages cannot stand in columns: in a paper of two, it takes pages of its own.
+ONE_COLUMN = r"\makeatletter\if@twocolumn\onecolumn\let\aftertable\twocolumn\else\let\aftertable\relax\fi\makeatother"
 WIDE = 28  # characters from which on a column of text breaks its lines
 LONG = 45  # rows from which on a table breaks over pages
 
@@ -43,7 +45,8 @@ class PaperTable:
         caption: The rest of it: what the columns are, LaTeX.
         note: Small print below the table: model and method, LaTeX.
         columns: Its columns, all of one length.
-        page: `table` floats; `longtable` breaks over pages; `landscape` does so on pages on their side.
+        page: `table` floats, over both columns where a paper has two; `longtable` breaks over pages; `landscape` does
+            so on pages on their side.
         groups: Row that starts a group of rows -> heading of the group, text; empty for a little space only.
         size: Command of its font size.
     """
@@ -142,11 +145,11 @@ def render(table: PaperTable) -> str:
 def _float(table: PaperTable) -> str:
     heading, rows = _lines(table)
     return "\n".join([
-        r"\begin{table}[htbp]", r"\centering", table.size, r"\setlength{\tabcolsep}{4pt}",
+        r"\begin{table*}[htbp]", r"\centering", table.size, r"\setlength{\tabcolsep}{4pt}",
         r"\setlength{\abovecaptionskip}{0pt}\setlength{\belowcaptionskip}{6pt}",  # the caption stands above
         rf"\caption[{{{table.title}}}]{{{_caption(table)}}}", rf"\label{{tab:{table.name}}}",
         rf"\begin{{tabular}}{{{_specs(table)}}}", r"\toprule", heading, r"\midrule", *rows, r"\bottomrule",
-        r"\end{tabular}", r"\par\medskip", rf"\parbox{{\linewidth}}{{\scriptsize {table.note}}}", r"\end{table}",
+        r"\end{tabular}", r"\par\medskip", rf"\parbox{{\linewidth}}{{\scriptsize {table.note}}}", r"\end{table*}",
     ])  # fmt: skip
 
 
@@ -165,7 +168,7 @@ def _pages(table: PaperTable) -> str:
     ]  # fmt: skip
     if table.page == "landscape":
         lines = [r"\begin{landscape}", *lines, r"\end{landscape}"]
-    return "\n".join(lines)
+    return "\n".join([ONE_COLUMN, *lines, r"\aftertable\relax"])  # \twocolumn would take a [ behind it for a heading
 
 
 def _caption(table: PaperTable) -> str:

@@ -8,6 +8,7 @@ from pipeline.report.evidence_figures import reachable_rungs
 from pipeline.report.method import NOT_SET
 from pipeline.report.results import Atlas, ModelResults, model_identity
 
+NAMED = 8  # datasets of one licence that are named one by one; the table of the datasets names more
 SHOWN_HASH = 12  # characters of a commit or a hash, enough to tell them apart
 GAPS = re.compile(r"[\s\x00-\x1f\x7f-\x9f]+")  # white space and control characters
 
@@ -56,7 +57,7 @@ def n_features(model: ModelResults, family: str | None = None) -> int:
 
 
 def data_words(atlas: Atlas, model: ModelResults, datasets: Iterable[str]) -> str:
-    """Return the sizes of datasets, and their names by licence.
+    """Return the sizes of datasets, and their names, or their number where they are many, by licence.
 
     Args:
         atlas: The run.
@@ -69,12 +70,16 @@ def data_words(atlas: Atlas, model: ModelResults, datasets: Iterable[str]) -> st
     licences: dict[str, list[str]] = {}
     for name in names:
         licences.setdefault(GAPS.sub(" ", str(atlas.cards[name]["licence"])).strip(), []).append(name)
-    listed = "; ".join(f"{', '.join(owned)} (licence {licence})" for licence, owned in licences.items())
+    listed = "; ".join(f"{_named(owned)} (licence {licence})" for licence, owned in licences.items())
     if len(names) > 1:
         return f"Data, {_range(sizes)} examples in {_range(groups)} groups each: {listed}."
     card = atlas.cards[names[0]]
     facts = f"{len(card['classes'])} classes, family {card['family']}, readout {card['readout']}"
     return f"Data: {listed}, {counted(sizes[0], 'example')} in {counted(groups[0], 'group')}, {facts}."
+
+
+def _named(datasets: Sequence[str]) -> str:
+    return ", ".join(datasets) if len(datasets) <= NAMED else counted(len(datasets), "dataset")
 
 
 def _range(values: Sequence[int]) -> str:

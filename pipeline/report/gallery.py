@@ -2,6 +2,7 @@
 
 For each model, in a folder of its name: `overview`, `best`, `families`, `phases`, `layers`, `tree`, and
 `accuracy/<dataset>` for each dataset; with several models `models_layers` and `models_best` beside the folders.
+`all.tex` shows them all.
 """
 
 from collections.abc import Iterator, Mapping
@@ -16,6 +17,7 @@ from pipeline.report.canvas import WIDTHS, Drawing, files
 from pipeline.report.comparison_figures import Comparison, best_figure, comparison_figure
 from pipeline.report.evidence_figures import family_figure, phase_figure
 from pipeline.report.figures import heat_map, overview
+from pipeline.report.latex_figures import figures_document
 from pipeline.report.results import Atlas, ModelResults, probe_titles
 from pipeline.report.structure_figures import LEGIBLE, Tree, layer_figure, tree_figure, tree_row
 
@@ -36,7 +38,7 @@ class Structure:
 
 
 def figure_files(atlas: Atlas, structure: Structure) -> Iterator[tuple[str, bytes]]:
-    """Yield (file name, content) of all figures and their captions.
+    """Yield (file name, content) of all figures and their captions, and of a document that shows them.
 
     Args:
         atlas: The run.
@@ -45,8 +47,14 @@ def figure_files(atlas: Atlas, structure: Structure) -> Iterator[tuple[str, byte
     Yields:
         Names below the folder of the figures.
     """
+    shown: list[tuple[Drawing, list[str]]] = []
     for drawing in drawings(atlas, structure):
-        yield from files(drawing)
+        pages: list[str] = []
+        for name, content in files(drawing):
+            pages += [name] if name.endswith(".pdf") and name.startswith(f"{drawing.name}_double") else []
+            yield name, content
+        shown.append((drawing, pages))
+    yield "all.tex", figures_document(shown).encode()
 
 
 def drawings(atlas: Atlas, structure: Structure) -> Iterator[Drawing]:

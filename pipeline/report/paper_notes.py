@@ -6,15 +6,26 @@ from pipeline.report.latex import breakable, escape
 from pipeline.report.results import Atlas, ModelResults, model_identity
 
 HASH = 12  # characters of a commit or a hash that a note names
-RUNGS = (
-    r"Rungs: 1 decodable (family-wise $p < \alpha$ and an interval above the largest class), 2 selective (margins over "
-    "control task, surface, embedding, untrained model and projection above 0), 3 general (other variants or datasets)."
-)
 WHAT_BASELINES = (
     "Majority: share of the largest class; surface: bag of words, no model; control: the head on random labels of the "
     "control keys; embed.: static embedding of the token read; untr.: same head of the re-initialised model; proj.: "
     "random projection of the residual stream entering the layer; skyline: whole residual stream leaving it."
 )
+
+
+def rungs(atlas: Atlas) -> str:
+    """Return what the rungs ask for, LaTeX.
+
+    Args:
+        atlas: The run.
+    """
+    alpha = (atlas.params.get("taxonomy") or {}).get("alpha")
+    level = f"{alpha:g}" if isinstance(alpha, int | float) else r"\alpha"
+    return (
+        f"Rungs: 1 decodable ($p < {level}$, family-wise over the heads and the datasets of the family, and an "
+        "interval above the largest class), 2 selective (margins over control task, surface, embedding, untrained "
+        "model and projection above 0), 3 general (other variants or datasets)."
+    )
 
 
 def absent(rows: pd.DataFrame) -> str:

@@ -10,7 +10,7 @@ import pandas as pd
 from pipeline.report.booktabs import Column, PaperTable, counts, decimals, intervals, page, starts, text_column
 from pipeline.report.latex import MISSING, escape, p_value
 from pipeline.report.overview import ordered_families
-from pipeline.report.paper_notes import RUNGS, WHAT_BASELINES, absent, confidence, method, origin, probe_param
+from pipeline.report.paper_notes import WHAT_BASELINES, absent, confidence, method, origin, probe_param, rungs
 from pipeline.report.results import BASELINES, MARGINS, Atlas, ModelResults, probe_titles, split_values
 from pipeline.report.tables import ALL_HEADS
 
@@ -73,7 +73,7 @@ def _taxonomy(atlas: Atlas, model: ModelResults, rows: pd.DataFrame) -> PaperTab
     )
     note = (
         f"A label counts features on rung {rung} or higher; a head that holds several families is polyfunctional. "
-        f"{RUNGS} -- means none, or not measured. {origin(atlas, model)}"
+        f"{rungs(atlas)} -- means none, or not measured. {origin(atlas, model)}"
     )
     groups = {row: "" for row, name in enumerate(names) if name in ("polyfunctional", ALL_HEADS)}
     title = f"Heads of {escape(model.slug)} by family, rung and label"
@@ -98,7 +98,8 @@ def _best_heads(atlas: Atlas, model: ModelResults, rows: pd.DataFrame, titles: M
     note = (
         "Bits: entropy of the held-out labels less the cross-entropy of the probe, for an example. "
         f"$p$: family-wise over the heads, max-statistic null of {probe_param(atlas, 'permutations')} permutations. "
-        f"{RUNGS} {absent(rows[['information_bits', 'p_value', 'selected']])}{method(atlas)} {origin(atlas, model)}"
+        f"{rungs(atlas)} {absent(rows[['information_bits', 'p_value', 'selected']])}{method(atlas)} "
+        f"{origin(atlas, model)}"
     )
     title = f"Best head of {escape(model.slug)} for each feature"
     name = f"{model.slug}_best_heads"
@@ -147,7 +148,7 @@ def _phases(atlas: Atlas, model: ModelResults, rows: pd.DataFrame) -> PaperTable
     note = (
         "These are candidates: which features speak for a head is a hypothesis of this project. A probe cannot tell a "
         "head that is alike from a candidate. -- means that no output probe can identify the head, or that no feature "
-        f"that speaks for it was probed. {RUNGS} {origin(atlas, model)}"
+        f"that speaks for it was probed. {rungs(atlas)} {origin(atlas, model)}"
     )
     title = f"Candidate heads of {escape(model.slug)} in the four phases of the survey"
     return PaperTable(f"{model.slug}_phases", title, caption, note, columns, "longtable", groups)

@@ -23,6 +23,10 @@ ESCAPES = {
     "^": r"\textasciicircum{}",
     **{character: "\\" + character for character in "#$%&_"},
 }
+# The bundled datasets share author and year, and styles that cite by these tell 26 works apart, by a to z, and fail at
+# the next. So they are named by what they probe, and whose they are stands where such styles do not look.
+BUNDLED = re.compile(r"^( *)author( *= *\{\{Head Atlas contributors\}\},)$", re.MULTILINE)
+SHOWN_HASH = 12  # digits of a hash, which no style breaks: all 64 would run out of a column
 STAGES = ("examples", "extract", "probe", "transfer", "taxonomy")
 METHODS = {
     "taxonomy": (works.SURVEY, works.HOLM, works.STEPWISE, works.SHARES, works.SILHOUETTES),
@@ -121,7 +125,8 @@ def _entries(rests_on: Cited) -> Iterator[tuple[str, str]]:
 
 
 def _software(commit: str, date: str) -> str:
-    lines = ["title = {Head Atlas}", "author = {{Head Atlas contributors}}"]
+    title = "{Head Atlas}: What Each Attention Head of a Language Model Linearly Encodes"  # that of CITATION.cff
+    lines = [f"title = {{{title}}}", "author = {{Head Atlas contributors}}"]
     lines += [f"year = {{{date[:4]}}}"] if date != "unknown" else []
     lines += [f"note = {{Code commit {commit}}}"] if commit != "unknown" else []
     return "@misc{head_atlas,\n" + "".join(f"  {line},\n" for line in lines) + "}"
@@ -144,12 +149,17 @@ def model_entries(model: str, identity: Mapping[str, Any]) -> list[str]:
         identity: Its source, revision and weights_sha256; what is not known is None or not there.
     """
     source = str(identity.get("source") or "unknown")
-    facts = {"revision": identity.get("revision"), "weights SHA-256": identity.get("weights_sha256")}
+    weights = str(identity.get("weights_sha256") or "")[:SHOWN_HASH]
+    facts = {"revision": identity.get("revision"), "weights SHA-256": weights}
     note = ", ".join(f"{name} {escape(str(value))}" for name, value in facts.items() if value)
-    lines = [f"title = {{{escape(model)}}}", f"howpublished = {{Model weights, {escape(source)}}}"]
+    lines = [
+        f"key = {{{_name(model)}}}",
+        f"title = {{{escape(model)}}}",
+        f"howpublished = {{Model weights, {escape(source)}}}",
+    ]
     lines += [f"note = {{{note[0].upper()}{note[1:]}}}"] if note else []
-    weights = f"@misc{{model_{model},\n" + "".join(f"  {line},\n" for line in lines) + "}"
-    return [weights, *works.MODEL_WORKS.get(source, ())]
+    entry = f"@misc{{model_{model},\n" + "".join(f"  {line},\n" for line in lines) + "}"
+    return [entry, *works.MODEL_WORKS.get(source, ())]
 
 
 def was_measured(scores: pd.DataFrame, column: str) -> bool:
@@ -163,7 +173,7 @@ def was_measured(scores: pd.DataFrame, column: str) -> bool:
 
 
 def dataset_entries(dataset: str, citation: str) -> list[str]:
-    """Return the BibTeX entries of a dataset: as given, or its plain words in a note.
+    """Return the BibTeX entries of a dataset: as given, or its plain words in a note; named by it without an author.
 
     Args:
         dataset: Slug, the key of an entry made from plain words.
@@ -174,8 +184,13 @@ def dataset_entries(dataset: str, citation: str) -> list[str]:
         return []
     entries = [entry.strip() for entry in ENTRY_START.split(citation) if entry.strip()]
     if citation.startswith("@") and all(ENTRY_KEY.match(entry) and _is_whole(entry) for entry in entries):
-        return entries
-    return [f"@misc{{{dataset},\n  note = {{{escape(citation)}}},\n}}"]
+        return [BUNDLED.sub(rf"\1key = {{{_name(dataset)}}},\n\1organization\2", entry) for entry in entries]
+    return [f"@misc{{{dataset},\n  key = {{{_name(dataset)}}},\n  note = {{{escape(citation)}}},\n}}"]
+
+
+def _name(slug: str) -> str:
+    """Return a slug as a style shows it where it would name the author: without it, none can sort a work or cite it."""
+    return slug.replace("_", " ")
 
 
 def _is_whole(entry: str) -> bool:

@@ -4,14 +4,15 @@ import json
 import re
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pandas as pd
 import pytest
 import yaml
 
-from pipeline.report import canvas, captions
-from pipeline.report.caption_facts import joined
+from pipeline.report import canvas, captions, gallery
+from pipeline.report.caption_facts import data_words, joined
 from pipeline.stages.report import main
 
 HOSTILE = 'CC "BY" 4.0\n\n\\end{caption}\x07 <b>& $x_1$'
@@ -146,6 +147,38 @@ def test_what_people_wrote_stays_on_the_line(run, written, change):
         caption = written(run)[name]
         assert caption.count("\n") == 1
         assert 'CC "BY" 4.0 \\end{caption} <b>& $x_1$' in caption
+
+
+def test_many_datasets_of_a_licence_are_counted_not_listed():
+    cards = {f"set_{n}": {"licence": "MIT", "n_groups": 9} for n in range(9)} | {
+        "own": {"licence": "CC", "n_groups": 9}
+    }
+    model = SimpleNamespace(summaries={name: {"n_examples": 50} for name in cards})
+    said = data_words(SimpleNamespace(cards=cards), model, cards)
+    assert said == "Data, 50 examples in 9 groups each: 9 datasets (licence MIT); own (licence CC)."
+    fewer = [name for name in cards if name != "set_0"]
+    assert "set_1, set_2, set_3, set_4, set_5, set_6, set_7, set_8 (licence MIT)" in data_words(
+        SimpleNamespace(cards=cards), model, fewer
+    )
+
+
+def test_a_document_shows_every_figure_with_its_caption_as_latex(monkeypatch):
+    drawn = [canvas.Drawing("a_b/best", "95 % of a_b, p < 0.05.", lambda width: [])]
+    pages = (
+        "a_b/best.txt",
+        "a_b/best_single.pdf",
+        "a_b/best_double.svg",
+        "a_b/best_double.pdf",
+        "a_b/best_double_2.pdf",
+    )
+    monkeypatch.setattr(gallery, "drawings", lambda atlas, structure: drawn)
+    monkeypatch.setattr(gallery, "files", lambda drawing: ((name, b"") for name in pages))
+    *files, (name, content) = gallery.figure_files(None, None)
+    assert [file for file, _ in files] == list(pages) and name == "all.tex"
+    tex = content.decode()
+    assert re.findall(r"\\includegraphics\{(.*)\}", tex) == ["a_b/best_double.pdf", "a_b/best_double_2.pdf"]
+    assert tex.count(r"\caption{95 \% of a\_b, p \textless{} 0.05.}" + "\n" + r"\label{fig:a_b/best}") == 1
+    assert tex.count(r"\begin{figure*}") == tex.count(r"\end{figure*}") == 2
 
 
 def test_sentences_are_joined_without_control_characters():

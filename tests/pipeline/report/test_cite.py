@@ -186,7 +186,8 @@ def test_uncommitted_code_is_said_in_the_sentence(project: Path) -> None:
         ),
         ("results/taxonomy/gpt2", "not there, and dvc.lock records no stage that wrote it"),
         ("..", "not in this project"),
-        (".", "not in this project"),
+        (".", r"^\.: the whole project; give one of its outputs"),
+        ("", r"^\(no path\): the whole project"),
         ("/etc/passwd", "not in this project"),
         ("results/../../x", "not in this project"),
     ],
@@ -232,6 +233,8 @@ def test_the_command_prints_text_json_or_bibtex(project: Path, capsys: pytest.Ca
     main(["--json", "results/taxonomy/minilm"])
     record = json.loads(capsys.readouterr().out)
     assert record["sentence"] in text and record["bibtex"] in text
+    latex = text[text.index("In LaTeX:") : text.index("@misc")]
+    assert r", 95 \% intervals from" in latex and r"\cite{head_atlas," in latex and not re.search(r"(?<!\\)%", latex)
     main(["--bibtex", "results/taxonomy/minilm"])
     assert capsys.readouterr().out == record["bibtex"]
     (project / "results/taxonomy/minilm/heads.csv").unlink()

@@ -119,7 +119,7 @@ def table(where: str, rows: int = 2, **more: object) -> PaperTable:
 @pytest.mark.parametrize(
     ("where", "packages", "environment"),
     [
-        ("table", {"booktabs", "array"}, "table"),
+        ("table", {"booktabs", "array"}, "table*"),
         ("longtable", {"booktabs", "array", "longtable"}, "longtable"),
         ("landscape", {"booktabs", "array", "longtable", "pdflscape"}, "landscape"),
     ],
@@ -131,7 +131,7 @@ def test_a_file_names_its_packages_and_holds_a_whole_environment(
     first, _, body = tex.partition("\n")
     assert first.startswith("%") and set(re.findall(r"\\usepackage\{(\w+)\}", first)) == packages
     assert rf"\begin{{{environment}}}" in body and rf"\end{{{environment}}}" in body
-    assert re.findall(r"\\begin\{(\w+)\}", body) == re.findall(r"\\end\{(\w+)\}", body)[::-1]
+    assert re.findall(r"\\begin\{(\S+?)\}", body) == re.findall(r"\\end\{(\S+?)\}", body)[::-1]
     assert body.count(r"\label{tab:m_some}") == 1 and body.count("A caption.") == 1 and body.count("A note.") == 1
 
 

@@ -22,7 +22,7 @@ from pipeline.stages.report import main
 
 ROOT = Path(__file__).parents[3]
 HOSTILE = r"""\end{table}\input{x} & % $ # _ { } ~ ^ \ [x] * " ' ` <a|b> -- Ünï Ω 中文 😀 $x$ \\ %""" + "\u202e\u0301"
-LETTER = r"\documentclass{article}\usepackage[letterpaper,margin=1in]{geometry}"
+LETTER = r"\documentclass[twocolumn]{article}\usepackage[letterpaper,margin=1in]{geometry}"
 WIDEST = 1.0  # points by which a box may be too wide
 
 
@@ -50,7 +50,7 @@ def complaints(program: str, folder: Path, name: str) -> tuple[int, list[str]]:
 
 
 def on_letter(folder: Path) -> None:
-    """Put the document on another paper."""
+    """Put the document on another paper, in two columns."""
     source = (folder / "all.tex").read_text(encoding="utf-8")
     start = source.index(r"\usepackage{booktabs")
     (folder / "letter.tex").write_text(LETTER + source[start:], encoding="utf-8")

@@ -224,6 +224,8 @@ def test_the_small_print_names_model_and_method(run: Path) -> None:
         for said in ("somewhere", "revision r1", "weights cdcdcdcdcdcd (SHA-256)", "72 heads", "5 grouped folds"):
             assert said in note
         assert r"95\,\%" in note and "1,000 replicates" in note and "1,200 examples" in note
+    for name in ("best_heads", "taxonomy", "phases"):
+        assert "$p < 0.05$, family-wise over the heads and the datasets of the family" in tables[f"minilm_{name}"].note
     assert "1,000 permutations" in tables["minilm_best_heads"].note
     assert "refused" in tables["minilm_margins"].note and "refused" not in tables["minilm_best_heads"].note
 

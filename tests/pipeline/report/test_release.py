@@ -15,6 +15,7 @@ import pytest
 from rocrate.rocrate import ROCrate
 
 from pipeline.lock import content_md5
+from pipeline.readme import readme
 from pipeline.release import main, release
 from tests.pipeline.report import project as made
 
@@ -64,6 +65,11 @@ def test_a_release_holds_the_run_and_names_it(project: Path, capsys: pytest.Capt
                  "results/probes/minilm/sentiment/predictions.parquet", "data/examples/sentiment/texts.parquet",
                  "results/report/references.bib", "results/transfer/minilm/summary.json", "code.tar"):  # fmt: skip
         assert name in files
+    said = files["README.txt"].decode()
+    assert (
+        commit in said and "Apache-2.0, whose text" in said and "the weights of minilm: somewhere, revision r1" in said
+    )
+    assert "- CC-BY-4.0: " in said and "make repro" in said and "predictions of" not in said  # none is withheld
     assert files["results/report/index.html"] == (project / "results/report/index.html").read_bytes()
     assert not [name for name in files if name.startswith(("data/activations", ".git", "results/release"))]
     assert made.git(project, "status", "--porcelain") == ""  # the release itself is ignored
@@ -139,6 +145,9 @@ def test_what_may_not_be_passed_on_is_named_but_not_in_it(
     assert not [name for name, content in files.items() if inside.encode() in content]
     page = files["results/report/index.html"].decode()
     assert "CC-BY-NC-4.0" in page and "left out here" in page
+    told = " ".join(files["README.txt"].decode().split())
+    assert f"texts, labels and predictions of {made.RESTRICTED}, on the terms: CC-BY-NC-4.0. Get it from" in told
+    assert f"dataset a/b, revision {'f' * 40}, split train, SHA-256 {'12' * 32}" in told
     found = entities(files)
     assert "without the examples of sentiment" in found["results/report/index.html"]["description"]
     about = found[f"#dataset-{made.RESTRICTED}"]
@@ -146,6 +155,17 @@ def test_what_may_not_be_passed_on_is_named_but_not_in_it(
     assert about["identifier"] == f"Hugging Face dataset a/b, revision {'f' * 40}, split train"
     assert f"#dataset-{made.RESTRICTED}" not in {part["@id"] for part in found["./"]["hasPart"]}
     assert made.RESTRICTED in found["./"]["description"]
+
+
+def test_words_of_others_stay_on_their_line_of_the_readme() -> None:
+    licence = "free\nfor all\x1b[2J\u202e\nTerms\n-----\neverything is free"
+    card = {"licence": licence, "source": {"kind": "files", "path": ["/home/me/a.csv", "b.csv"]}}
+    about = {"commit": "c", "published": "p", "models": {"m": {"source": None}}, "withheld": {"mine": licence}}
+    said = readme({"mine": card, "other": {"licence": "MIT"}}, about)
+    assert said.replace("\n", "").isprintable()
+    assert "the weights of m: source not known\n" in said
+    assert said.count("\nTerms\n") == 1 and "/home/me" not in said
+    assert "- MIT: other" in said and "files a.csv, b.csv" in said
 
 
 def test_the_same_run_gives_the_same_bytes_anywhere(
