@@ -100,7 +100,7 @@ def profile_chart(baselines: Sequence[str], n_features: int) -> Spec:
     """
     y = {
         "field": "title", "type": "nominal", "sort": {"field": "order"}, "title": None,
-        "axis": {"labelLimit": {"expr": "width < 330 ? 116 : 170"}, "ticks": False, "domain": False, "labelPadding": 8},
+        "axis": {"labelLimit": {"expr": "width < 330 ? 124 : 170"}, "ticks": False, "domain": False, "labelPadding": 8},
     }  # fmt: skip
     scale = {"domain": [0, 1], "nice": False}
     accuracy = _axis("accuracy", "accuracy", scale=scale, axis={"tickCount": 5, "format": ".2~f"})
@@ -111,7 +111,7 @@ def profile_chart(baselines: Sequence[str], n_features: int) -> Spec:
     shape = {
         "field": "baseline", "type": "nominal", "title": None,
         "scale": {"domain": list(baselines), "range": list(SHAPES[: len(baselines)])},
-        "legend": {"orient": "top", "columns": "@columns", "labelLimit": {"expr": "min(220, width - 24)"}},
+        "legend": {"orient": "top", "columns": "@columns", "labelLimit": {"expr": "min(220, width - 14)"}},
     }  # fmt: skip
     tips = [
         {"field": "title", "title": "feature"},

@@ -30,6 +30,7 @@ def test_the_model_is_switched_everywhere(visit: Callable[..., Visit], two_model
         assert shown_parts(visited) == {slug}
         expect(visited.page.locator(".detail:visible")).to_contain_text(f"of {slug}")
         expect(visited.page.locator(".taxonomy:visible tbody tr:visible")).to_have_count(12)
+        expect(visited.page.locator("#datasets .headline:visible")).to_have_count(6)  # one a card, under its model
         assert visited.page.evaluate("location.hash").startswith(f"#head={slug}/L")
 
 
