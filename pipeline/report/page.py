@@ -3,7 +3,7 @@
 import base64
 import hashlib
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -71,7 +71,7 @@ def _context(atlas: Atlas, provenance: dict[str, Any]) -> dict[str, Any]:
         "title": _title(atlas),
         "models": [_model_view(model, atlas) for model in atlas.models],
         "first_title": next(iter(titles.values())),
-        "titles": titles,
+        "features": _features(atlas, titles),
         "quantities": QUANTITIES,
         "palette": palette(),
         "margin_palette": palette(MARGIN_MAP),
@@ -82,6 +82,19 @@ def _context(atlas: Atlas, provenance: dict[str, Any]) -> dict[str, Any]:
         "bibtex": bibliography(atlas, provenance),
         "params_json": json.dumps(atlas.params, indent=2, ensure_ascii=False, default=str),
         "payload": payload(atlas),
+    }
+
+
+def _features(atlas: Atlas, titles: Mapping[str, str]) -> dict[str, list[tuple[int, str]]]:
+    """Return family -> (place in the run, title) of its datasets, to choose from."""
+    families = _families(atlas)
+    places = [
+        (place, family, title) for place, (family, title) in enumerate(zip(families, titles.values(), strict=True))
+    ]
+    return {
+        wanted: [(place, title) for place, family, title in places if family == wanted]
+        for wanted in ordered_families(families)
+        if wanted in families
     }
 
 

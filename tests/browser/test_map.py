@@ -160,7 +160,13 @@ def test_another_quantity_shows_its_column(visit: Callable[..., Visit]) -> None:
 
 
 def test_every_measure_can_be_shown(visit: Callable[..., Visit]) -> None:
-    options = visit().page.locator(".quantity option").all_text_contents()
+    page = visit().page
+    groups = page.locator(".probe optgroup").evaluate_all(
+        "groups => groups.map((group) => [group.label, group.children.length])"
+    )
+    assert [family for family, _ in groups] == ["syntactic", "semantic", "factual", "truth"]
+    assert [count for _, count in groups] == [2, 2, 1, 1]
+    options = page.locator(".quantity option").all_text_contents()
     assert {"accuracy", "p-value (over heads)", "rung of evidence", *QUANTITIES} <= set(options)
 
 
