@@ -12,6 +12,7 @@ import pandas as pd
 import vl_convert
 
 from pipeline.report.canvas import HUES
+from pipeline.report.heatmap import shortened
 from pipeline.report.overview import FAMILIES, ordered_families
 
 Spec = dict[str, Any]
@@ -44,19 +45,26 @@ def _axis(field: str, title: str | None, **more: Any) -> Spec:
     return {"field": field, "type": "quantitative", "title": title, **more}
 
 
-def layer_chart() -> Spec:
+def layer_chart(stacks: Sequence[str] = ("self",)) -> Spec:
     """Return how a family's mean share goes over the layers, with both intervals; one line for each stack.
 
     Data `rows`: attention, layer, share and its ends, usual_low and usual_high (the interval against the mean of the
     stack), holds (heads that hold a feature, as text).
+
+    Args:
+        stacks: Kinds of attention that the models have; their lines are told apart by a legend if there are several.
     """
     x = _axis("layer", "layer", axis={"tickMinStep": 1, "format": "d", "grid": False, "tickCount": 6})
-    y = {"scale": {"domain": list(MARGIN_OF_SHARES)}, "axis": {"values": [0, 0.25, 0.5, 0.75, 1]}}
-    dash = {"field": "attention", "type": "nominal", "legend": None}
+    y = {
+        "scale": {"domain": list(MARGIN_OF_SHARES)},
+        "axis": {"values": [0, 0.25, 0.5, 0.75, 1], "title": "mean share"},
+    }
+    legend = {"orient": "bottom", "title": None, "symbolType": "stroke", "symbolSize": 400} if len(stacks) > 1 else None
+    dash = {"field": "attention", "type": "nominal", "legend": legend}
     bands = [
         {
             "mark": {"type": "area", "opacity": opacity, "color": "@family", "clip": True},
-            "encoding": {"x": x, "y": _axis(low, None, **y), "y2": {"field": high}, "detail": dash},
+            "encoding": {"x": x, "y": _axis(low, None, **y), "y2": {"field": high}, "detail": {"field": "attention"}},
         }
         for low, high, opacity in (("share_low", "share_high", 0.16), ("usual_low", "usual_high", 0.32))
     ]
@@ -92,7 +100,7 @@ def profile_chart(baselines: Sequence[str], n_features: int) -> Spec:
     """
     y = {
         "field": "title", "type": "nominal", "sort": {"field": "order"}, "title": None,
-        "axis": {"labelLimit": {"expr": "width < 330 ? 108 : 170"}, "ticks": False, "domain": False, "labelPadding": 8},
+        "axis": {"labelLimit": {"expr": "width < 330 ? 124 : 170"}, "ticks": False, "domain": False, "labelPadding": 8},
     }  # fmt: skip
     scale = {"domain": [0, 1], "nice": False}
     accuracy = _axis("accuracy", "accuracy", scale=scale, axis={"tickCount": 5, "format": ".2~f"})
@@ -103,13 +111,13 @@ def profile_chart(baselines: Sequence[str], n_features: int) -> Spec:
     shape = {
         "field": "baseline", "type": "nominal", "title": None,
         "scale": {"domain": list(baselines), "range": list(SHAPES[: len(baselines)])},
-        "legend": {"orient": "top", "columns": "@columns", "labelLimit": {"expr": "min(220, width - 24)"}},
+        "legend": {"orient": "top", "columns": "@columns", "labelLimit": {"expr": "min(220, width - 14)"}},
     }  # fmt: skip
     tips = [
         {"field": "title", "title": "feature"},
         {"field": "said", "title": "accuracy"},
         {"field": "rung_name", "title": "rung"},
-        {"field": "p", "title": "p"},
+        {"field": "p", "title": "p over heads"},
         *({"field": f"baseline_{number}", "title": name} for number, name in enumerate(baselines)),
     ]
     ends = {"x": {"datum": 0, "type": "quantitative", "scale": scale}, "x2": {"datum": 1}}
@@ -161,7 +169,7 @@ def chart_data(layers: pd.DataFrame) -> list[dict[str, Any]]:
         {
             **{key: row[key] for key in ("family", "attention")},
             "layer": int(row["layer"]),
-            **{key: None if row[key] != row[key] else round(float(row[key]), DECIMALS) for key in COLUMNS},
+            **{key: None if row[key] != row[key] else shortened(row[key], DECIMALS) for key in COLUMNS},
             "holds": _holds(row),
         }
         for row in layers.to_dict("records")

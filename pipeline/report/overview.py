@@ -14,6 +14,10 @@ PHASES = {
     "Expression Preparation": "turns the outcome towards what is said next",
 }
 
+BASELINES_TO_BEAT = (
+    "the control task, a bag of words, the static embedding, the untrained model and a random projection"
+)
+
 
 def sentence(model: ModelResults, n_features: int, alpha: float | None) -> str:
     """Return the result of a model in short: heads that decode, those of them that are selective, and their labels.
@@ -24,9 +28,11 @@ def sentence(model: ModelResults, n_features: int, alpha: float | None) -> str:
         alpha: Family-wise error rate, None if the params have none.
     """
     decodable = len(passed(model)[["layer", "head"]].drop_duplicates())
-    features = "the one feature" if n_features == 1 else f"at least one of {n_features} features"
+    any_of = "at least one" if decodable else "any"
+    features = "the one feature" if n_features == 1 else f"{any_of} of {n_features} features"
     level = "" if alpha is None else f" (family-wise p < {alpha:g})"
-    start = f"In {decodable:,} of {len(model.heads):,} heads, a linear probe reads {features} better than chance{level}"
+    heads = f"In {decodable:,} of {len(model.heads):,} heads" if decodable else f"In none of {len(model.heads):,} heads"
+    start = f"{heads}, a linear probe reads {features} better than chance{level}"
     kinds = _kinds(Counter(model.heads["label"]))
     last = f" Labelled are {_joined(kinds)}." if kinds else ""
     return f"{start}. {_selective(model)}{last}"
@@ -35,12 +41,11 @@ def sentence(model: ModelResults, n_features: int, alpha: float | None) -> str:
 def _selective(model: ModelResults) -> str:
     rows = model.assignments[model.assignments["rung"] >= SELECTIVE]
     count = len(rows[["layer", "head"]].drop_duplicates())
+    if not count:
+        return f"No head is selective for a feature: for that it would also have to beat {BASELINES_TO_BEAT}."
     heads = f"{count:,} head is" if count == 1 else f"{count:,} heads are"
     beats = "it also beats" if count == 1 else "they also beat"
-    return (
-        f"{heads} selective for a feature: {beats} the control task, a bag of words, the static embedding, the "
-        "untrained model and a random projection."
-    )
+    return f"{heads} selective for a feature: {beats} {BASELINES_TO_BEAT}."
 
 
 def _kinds(labels: Counter[str]) -> list[str]:

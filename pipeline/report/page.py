@@ -3,7 +3,7 @@
 import base64
 import hashlib
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +25,7 @@ from pipeline.report.overview import (
     sentence,
 )
 from pipeline.report.payload import payload
+from pipeline.report.references import bibliography
 from pipeline.report.results import Atlas, ModelResults, probe_titles, rung_names, split_values
 from pipeline.report.scale import MARGIN_MAP, QUANTITIES, palette
 
@@ -54,7 +55,7 @@ def render_page(atlas: Atlas, provenance: dict[str, Any]) -> str:
     )
     environment.filters.update(
         number=_number, signed=_signed, p_value=_p_value, count=_count, listed=_listed, or_dash=_or_dash,
-        share_said=_share_said, shift_said=_shift_said,
+        share_said=_share_said, shift_said=_shift_said, each=_each,
     )  # fmt: skip
     return environment.get_template("template.html.j2").render(_context(atlas, provenance))
 
@@ -70,7 +71,7 @@ def _context(atlas: Atlas, provenance: dict[str, Any]) -> dict[str, Any]:
         "title": _title(atlas),
         "models": [_model_view(model, atlas) for model in atlas.models],
         "first_title": next(iter(titles.values())),
-        "titles": titles,
+        "features": _features(atlas, titles),
         "quantities": QUANTITIES,
         "palette": palette(),
         "margin_palette": palette(MARGIN_MAP),
@@ -78,8 +79,22 @@ def _context(atlas: Atlas, provenance: dict[str, Any]) -> dict[str, Any]:
         "unmeasured": _unmeasured(atlas),
         "method": method_facts(atlas),
         "provenance": provenance,
+        "bibtex": bibliography(atlas, provenance),
         "params_json": json.dumps(atlas.params, indent=2, ensure_ascii=False, default=str),
         "payload": payload(atlas),
+    }
+
+
+def _features(atlas: Atlas, titles: Mapping[str, str]) -> dict[str, list[tuple[int, str]]]:
+    """Return family -> (place in the run, title) of its datasets, to choose from."""
+    families = _families(atlas)
+    places = [
+        (place, family, title) for place, (family, title) in enumerate(zip(families, titles.values(), strict=True))
+    ]
+    return {
+        wanted: [(place, title) for place, family, title in places if family == wanted]
+        for wanted in ordered_families(families)
+        if wanted in families
     }
 
 
@@ -112,6 +127,7 @@ def _model_view(model: ModelResults, atlas: Atlas) -> dict[str, Any]:
             ("By family", "a head may count in several", family_bars(model, _families(atlas))),
             ("By rung of evidence", "the highest reached", rung_bars(model)),
         ],
+        "counts_from": _counts_from(model, atlas),
         "layers": layer_views(model.layers),
         "phases": phase_cards(model),
         "counted": counted_rungs(model),
@@ -121,6 +137,12 @@ def _model_view(model: ModelResults, atlas: Atlas) -> dict[str, Any]:
         "choices": _choices(model),
         "taxonomy": model.taxonomy,
     }
+
+
+def _counts_from(model: ModelResults, atlas: Atlas) -> str:
+    """Return the lowest rung that counts for labels, families and phases, with its name."""
+    rung = int(atlas.params["taxonomy"]["label_rung"])
+    return f"rung {rung} ({rung_names(model).get(rung, rung)})"
 
 
 def _choices(model: ModelResults) -> dict[str, list[str]]:
@@ -175,7 +197,7 @@ def _signed(value: float) -> str:
 
 
 def _share_said(row: dict[str, Any]) -> str:
-    return _with_ends(row, "share", lambda value: f"{value:.2f}")
+    return _with_ends(row, "share", lambda value: f"{value:.2f}".replace("-", "−"))
 
 
 def _shift_said(row: dict[str, Any]) -> str:
@@ -198,6 +220,15 @@ def _p_value(value: Any) -> str:
 
 def _count(value: Any) -> str:
     return f"{value:,}" if isinstance(value, int) else str(value)
+
+
+def _each(value: Any) -> Any:
+    """Return a list as people read it: its parts, or the one that all of several are."""
+    if not isinstance(value, list):
+        return value
+    if len(value) > 1 and len(set(map(str, value))) == 1:
+        return f"{value[0]} ({len(value)} times)"
+    return ", ".join(map(str, value))
 
 
 def _listed(value: Any) -> str:

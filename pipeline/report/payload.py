@@ -39,9 +39,17 @@ def payload(atlas: Atlas) -> dict[str, Any]:
         "criteria": [
             {key: getattr(entry, key) for key in ("key", "rung", "label", "p", "where")} for entry in CRITERIA
         ],
-        "charts": {"layers": layer_chart(), "profile": profile_chart(list(BASELINE_LABELS.values()), len(atlas.cards))},
+        "charts": {
+            "layers": layer_chart(_stacks(atlas)),
+            "profile": profile_chart(list(BASELINE_LABELS.values()), len(atlas.cards)),
+        },
         "models": [_model_payload(model, atlas) for model in atlas.models],
     }
+
+
+def _stacks(atlas: Atlas) -> list[str]:
+    """Return the kinds of attention that the models have."""
+    return sorted({str(kind) for model in atlas.models for kind in model.layers["attention"]})
 
 
 def _model_payload(model: ModelResults, atlas: Atlas) -> dict[str, Any]:
@@ -55,6 +63,7 @@ def _model_payload(model: ModelResults, atlas: Atlas) -> dict[str, Any]:
         "heads": head_titles(model, pairs),
         "rungs": [names.get(rung, str(rung)) for rung in range(max(names, default=0) + 1)],
         "alpha": None if alpha != alpha else alpha,
+        "label_rung": int(atlas.params["taxonomy"]["label_rung"]),
         "probes": [_probe_payload(model, dataset, titles[dataset], pairs) for dataset in atlas.cards],
         "nearest": _nearest(model, pairs),
         "cells": _cells(model),

@@ -10,6 +10,7 @@ import pytest
 from playwright.sync_api import BrowserContext, Page, expect
 
 from tests.browser.conftest import Visit, write_page
+from tests.browser.test_layout import CUT
 from tests.pipeline.report.hostile import MIXTURE, poison
 from tests.pipeline.report.made_up import make_run
 
@@ -75,6 +76,8 @@ def test_the_controls_work_on_hostile_texts(visit: Callable[..., Visit], poisone
     root, planted = poisoned
     page = visit(root).page
     title = next(text for text in planted if text.startswith("[card feature]"))
+    expect(page.locator(".profile-chart svg")).to_have_count(1)
+    assert page.locator(".profile-chart svg").evaluate(CUT) == []  # though a long name leaves little room
     page.locator(".probe").select_option(index=2)
     assert page.locator(".heat-title").text_content() == f"{title}: accuracy"
     for cell in page.locator(".heat td[data-i]").all()[:4]:

@@ -26,6 +26,8 @@ def test_nothing_stands_out_at_the_side(
         page = visit(root, viewport={"width": width, "height": 800}).page
         page.evaluate(OPEN_ALL)
         assert width_needed(page) <= width
+        words = page.locator(".heat:visible caption .small")  # a map of few heads is no narrow column of words
+        assert words.evaluate("words => words.getBoundingClientRect().height") < (30 if width > 320 else 50)
         page.locator(".heat:visible td[data-i]").last.click()
         assert width_needed(page) <= width
 
@@ -68,6 +70,15 @@ def test_the_two_schemes_differ(visit: Callable[..., Visit], made_up: Path) -> N
     assert grounds[0] != grounds[1]
 
 
+def test_on_a_phone_the_name_of_the_head_stays_beside_its_row(visit: Callable[..., Visit]) -> None:
+    page = visit(viewport={"width": 390, "height": 800}).page
+    name, label = (page.locator(f".taxonomy tbody tr:first-child > :nth-child({place})") for place in (1, 2))
+    before = name.bounding_box(), label.bounding_box()
+    page.locator(".tall").evaluate("box => { box.scrollLeft = 300; }")
+    assert name.bounding_box() == before[0]
+    assert label.bounding_box() != before[1]
+
+
 def test_without_a_script_the_tables_and_the_text_are_there(visit: Callable[..., Visit]) -> None:
     page = visit(java_script_enabled=False).page
     expect(page.locator(".heat td[data-i]")).to_have_count(72)
@@ -94,7 +105,13 @@ def test_on_paper_the_table_is_whole_and_the_controls_are_gone(visit: Callable[.
     for control in controls.all():
         expect(control).to_be_hidden()
     assert not page.locator(".tall").evaluate(cut)
+    page.set_viewport_size({"width": 718, "height": 1000})  # what A4 has between its margins
+    beyond = (
+        "tables => tables.filter((table) => table.getBoundingClientRect().right > 718).map((table) => table.className)"
+    )
+    assert page.locator("table:visible").evaluate_all(beyond) == []
     assert page.evaluate(FAINT_WORDS) == []
+    assert page.locator(".heat td").first.evaluate("cell => getComputedStyle(cell).printColorAdjust") == "exact"
     assert page.pdf().startswith(b"%PDF")
 
 

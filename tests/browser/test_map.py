@@ -4,14 +4,19 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 from playwright.sync_api import Locator, expect
 
+from pipeline.report.page import WEB
 from tests.browser.conftest import Visit
 from tests.browser.reading import cells_of, row_of
 
 MINUS = "−"
+TOOLS, LAYERS, EVIDENCE = (
+    (WEB / name).read_text(encoding="utf-8") for name in ("tools.js", "layers.js", "evidence.js")
+)
 QUANTITIES = {
     "balanced accuracy": "balanced_accuracy",
     "AUROC": "auroc",
@@ -155,12 +160,42 @@ def test_another_quantity_shows_its_column(visit: Callable[..., Visit]) -> None:
 
 
 def test_every_measure_can_be_shown(visit: Callable[..., Visit]) -> None:
-    options = visit().page.locator(".quantity option").all_text_contents()
+    page = visit().page
+    groups = page.locator(".probe optgroup").evaluate_all(
+        "groups => groups.map((group) => [group.label, group.children.length])"
+    )
+    assert [family for family, _ in groups] == ["syntactic", "semantic", "factual", "truth"]
+    assert [count for _, count in groups] == [2, 2, 1, 1]
+    options = page.locator(".quantity option").all_text_contents()
     assert {"accuracy", "p-value (over heads)", "rung of evidence", *QUANTITIES} <= set(options)
+
+
+def test_the_script_rounds_as_the_tables_do(visit: Callable[..., Visit]) -> None:
+    numbers = np.random.default_rng(0).normal(0, 1, 500)
+    values = [*(k / 1280 for k in range(1281)), 0.125, -0.0625, 2.5, *numbers.tolist()]
+    page = visit().page
+    for digits in (2, 3):
+        script = f"(values) => {{ {TOOLS}; return values.map((value) => fixed(value, {digits})); }}"
+        assert page.evaluate(script, values) == [f"{value:.{digits}f}".replace("-", MINUS) for value in values]
+    row = {"layer": 1, "attention": "self", "share": 0.625, "shift": 0.129, "shift_low": -0.129, "shift_high": 0.2}
+    said = page.evaluate(f"(row) => {{ {TOOLS}; {LAYERS}; return layerRow(row); }}", row)
+    assert said["said_shift"] == "+0.13 (−0.13\u00a0to\u00a0+0.20)"
+    beside = f"(values) => {{ {TOOLS}; {EVIDENCE}; return values.map((value) => besides(value, 0.05)); }}"
+    assert page.evaluate(beside, [0.00412, 0.04995, 0.0503, 0.05]) == ["0.0041", "0.04995", "0.05", "0.05"]
 
 
 def test_rungs_can_be_shown(visit: Callable[..., Visit]) -> None:
     visited = visit()
+    ticks = visited.page.locator(".ticks span")
+    assert ticks.count() == 3
+    choose(visited, "quantity", "rung of evidence")
+    assert ticks.all_text_contents() == ["0 not decodable", "1 decodable", "2 selective"]
+    ramp = visited.page.locator(".ramp i").evaluate_all("parts => parts.map((part) => part.className)")
+    cells = visited.page.locator(".heat td[data-i]").evaluate_all("cells => cells.map((cell) => cell.classList[0])")
+    assert set(cells) == set(ramp)  # no colour is explained that no rung has
+    choose(visited, "quantity", "margin over the skyline")
+    low, middle, high = ticks.all_text_contents()
+    assert (low, middle) == (f"{MINUS}{high}", "0.00")
     choose(visited, "quantity", "rung of evidence")
     reached = rungs(visited.root, "subject_number")
     assert set(reached.values()) == {1, 2}
@@ -202,7 +237,7 @@ def test_the_profile_has_the_numbers_of_the_tables(visit: Callable[..., Visit]) 
         row = row_of(detail, dataset.replace("_", " "), "accuracy (interval)")
         interval = f"{score['accuracy']:.3f} ({score['accuracy_low']:.3f} to {score['accuracy_high']:.3f})"
         assert row["accuracy (interval)"] == interval
-        assert float(row["p"]) == pytest.approx(score["p_value"], rel=0.05)
+        assert float(row["p over heads"]) == pytest.approx(score["p_value"], rel=0.05)
         rung = rungs(visited.root, dataset).get((3, 7), 0)
         assert row["rung"] == ("not decodable", "decodable", "selective")[rung]
     score = scores(visited.root, "sentiment").loc[(3, 7)]

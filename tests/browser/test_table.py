@@ -13,7 +13,7 @@ from tests.browser.conftest import Visit
 from tests.browser.reading import cells_of
 
 COLUMNS = (
-    "Head", "Label", "Features decoded", "Families", "Candidate phases", "Rung", "Specialisation", "Stability",
+    "Head", "Label", "Features held", "Families", "Candidate phases", "Rung", "Specialisation", "Stability",
 )  # fmt: skip
 EMPTY = ("", "–")
 
@@ -48,7 +48,7 @@ def test_the_table_has_the_rows_of_the_taxonomy(visit: Callable[..., Visit]) -> 
     expected = heads(visited.root)
     assert column_of(visited, "Head") == expected["name"].tolist()
     assert column_of(visited, "Label") == expected["label"].tolist()
-    assert [text.split(", ") for text in column_of(visited, "Features decoded")] == [
+    assert [text.split(", ") for text in column_of(visited, "Features held")] == [
         features.split(";") for features in expected["features"]
     ]
     assert [int(text.split()[0]) for text in column_of(visited, "Rung")] == expected["rung"].tolist()

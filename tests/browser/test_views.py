@@ -30,6 +30,8 @@ def test_the_model_is_switched_everywhere(visit: Callable[..., Visit], two_model
         assert shown_parts(visited) == {slug}
         expect(visited.page.locator(".detail:visible")).to_contain_text(f"of {slug}")
         expect(visited.page.locator(".taxonomy:visible tbody tr:visible")).to_have_count(12)
+        expect(visited.page.locator("#datasets .headline:visible")).to_have_count(6)  # one a card, under its model
+        assert visited.page.evaluate("location.hash").startswith(f"#head={slug}/L")
 
 
 def test_each_model_shows_its_own_numbers(visit: Callable[..., Visit], two_models: Path) -> None:
@@ -47,9 +49,17 @@ def test_each_model_shows_its_own_numbers(visit: Callable[..., Visit], two_model
 
 def test_a_row_of_the_table_opens_its_head(visit: Callable[..., Visit]) -> None:
     visited = visit()
+    visited.page.locator("#heads").evaluate("heads => heads.scrollIntoView({behavior: 'instant'})")
     visited.page.locator(".taxonomy").get_by_role("link", name="L4H9", exact=True).press("Enter")
     expect(visited.page.locator(".detail")).to_contain_text("L4H9 of minilm")
     expect(visited.page.locator("#map")).to_be_in_viewport()
+    visited.page.locator(".heat td[data-i]").first.click()
+    expect(visited.page.locator(".detail")).to_contain_text("L0H0 of minilm")
+    visited.page.go_back()  # to the table, not to the head that was chosen before
+    expect(visited.page.locator(".taxonomy")).to_be_in_viewport()
+    assert "L0H0" not in visited.page.evaluate("location.hash")
+    visited.page.go_forward()
+    expect(visited.page.locator(".detail")).to_contain_text("L0H0 of minilm")
 
 
 def view(visited: Visit) -> tuple[str, str, str]:

@@ -12,7 +12,7 @@ from dvc_render.vega import VegaRenderer
 from pipeline.cells import wanted_cells
 from pipeline.errors import PipelineError
 from pipeline.report.dataset_cards import excerpt
-from pipeline.report.heatmap import head_titles
+from pipeline.report.heatmap import head_titles, rounded
 from pipeline.report.overview import sentence
 from pipeline.report.results import ModelResults, model_identity, probe_titles, with_numbers
 from pipeline.report.scale import MAP_NAME, MARGIN_MAP, QUANTITIES, STEPS, domain, palette, step
@@ -157,6 +157,31 @@ def test_the_sentence_counts_each_kind_once() -> None:
         "untrained model and a random projection. Labelled are 3 specialised (2 syntactic, 1 truth) and 1 "
         "polyfunctional."
     )
+
+
+def test_the_sentence_of_a_run_without_a_find_does_not_speak_of_finds() -> None:
+    heads = pd.DataFrame({"label": ["unassigned"] * 3})
+    assignments = pd.DataFrame({"layer": [], "head": [], "rung": []})
+    model = ModelResults("m", pd.DataFrame(), {}, heads, assignments, {})
+    assert sentence(model, 6, 0.05) == (
+        "In none of 3 heads, a linear probe reads any of 6 features better than chance (family-wise p < 0.05). "
+        "No head is selective for a feature: for that it would also have to beat the control task, a bag of words, the "
+        "static embedding, the untrained model and a random projection."
+    )
+
+
+@pytest.mark.parametrize("value", [0.0105038, 0.4049999, -0.0005001, 0.8125, 0.12499999, 1 / 3, 1e-9, 0.5])
+def test_a_number_is_packed_so_that_it_reads_as_the_whole_number_does(value: float) -> None:
+    packed = rounded("accuracy", value)
+    assert packed is not None
+    assert [f"{packed:.{digits}f}" for digits in (2, 3)] == [f"{value:.{digits}f}" for digits in (2, 3)]
+    assert packed == pytest.approx(value, abs=5e-6)
+
+
+def test_a_number_that_is_not_near_an_edge_is_packed_short() -> None:
+    assert rounded("accuracy", 0.123456789) == 0.12346
+    assert rounded("p_value", 0.123456789) == 0.123457
+    assert rounded("accuracy", math.nan) is None
 
 
 PLOT = Path(__file__).parents[2] / ".dvc/plots/heatmap.json"

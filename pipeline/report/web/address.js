@@ -20,6 +20,13 @@ function asked(hash) {
   };
 }
 
+const SHOWN = "shown";  // marks the entries of the history that the page wrote: going back to one moves no view
+
 function remember(hash) {
-  try { history.replaceState(null, "", hash); } catch { /* a page within a page may not */ }
+  try { history.replaceState(SHOWN, "", hash); } catch { /* a page within a page may not */ }
+}
+
+// before leading away from where a reader is, so that going back leads there again
+function keepPlace() {
+  try { history.pushState(SHOWN, "", location.href); } catch { /* a page within a page may not */ }
 }

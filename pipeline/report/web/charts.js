@@ -15,8 +15,10 @@ function theme() {
 }
 
 // a spec with what the theme and the room decide; an expression for the columns would grow the legend out of the chart
-function filled(spec, hue, width) {
-  const known = {"@family": hue, "@columns": width < 430 ? 1 : width < 620 ? 2 : 3};
+function filled({spec, hue, data}, width) {
+  const longest = Math.max(0, ...data.rows.map(({title}) => title?.length ?? 0));  // letters beside the plot, of 6.6 pixels
+  const room = width - Math.min(170, 6.6 * longest);
+  const known = {"@family": hue, "@columns": room < 300 ? 1 : room < 500 ? 2 : 3};
   const fill = (value) => /^@\w+$/.test(value) ? known[value] ?? colour(`--${value.slice(1)}`) : value;
   return JSON.parse(JSON.stringify(spec), (_, value) => typeof value === "string" ? fill(value) : value);
 }
@@ -27,7 +29,7 @@ async function draw(element) {
   chart.view?.finalize();
   const options = {ast: true, actions: false, renderer: "svg", mode: "vega-lite", tooltip: {theme: "atlas"}, config: theme()};
   const description = element.getAttribute("aria-label");  // or the library would put its own words there
-  const {view} = await vegaEmbed(element, {...filled(chart.spec, chart.hue, element.clientWidth), description, datasets: chart.data}, options);
+  const {view} = await vegaEmbed(element, {...filled(chart, element.clientWidth), description, datasets: chart.data}, options);
   chart.view = view;
   // a pointer and a title say what a chart says; its marks would be thousands of words to a screen reader
   element.firstElementChild?.setAttribute("aria-hidden", "true");

@@ -20,13 +20,19 @@ function whyNoNumber(probe, criterion) {
   return whyMissing(probe, criterion.key);
 }
 
+// a p-value with as many digits as it takes to be seen on its side of alpha
+function besides(value, alpha) {
+  const digits = [2, 3, 4, 5, 6].find((count) => missing(value) || (Number(value.toPrecision(count)) < alpha) === (value < alpha));
+  return missing(value) ? small(value) : String(Number(value.toPrecision(digits ?? 6)));
+}
+
 // [what was found, more of it, what the rung asks]
 function said(probe, index, {key, rung, p, where}, ends, alpha) {
-  if (key.startsWith("p_")) return [small(ends[0]), "", `has to lie below ${alpha}`];
+  if (key.startsWith("p_")) return [besides(ends[0], alpha), "", `has to lie below ${alpha}`];
   if (key === "accuracy") return [interval(ends, fixed), "", `lower end has to lie above ${fixed(at(probe.baselines.majority, index))}`];
   if (rung === 2) return [interval(ends, signed), stretched(probe, ends), ""];
   const place = at(probe.where[where], index);
-  return [interval(ends, signed), `p ${small(at(probe.values[p], index))}${place ? ` on ${place}` : ""}`, `lower end has to lie above 0, p below ${alpha}`];
+  return [interval(ends, signed), `p ${besides(at(probe.values[p], index), alpha)}${place ? ` on ${place}` : ""}`, `lower end has to lie above 0, p below ${alpha}`];
 }
 
 // the lower end of an interval that holds for all heads and margins of the dataset at once
@@ -78,7 +84,7 @@ function candidateTable(model, index) {
   if (!rows.length) return [title, make("p", {className: "soft small", textContent: "None: the head decodes no feature that speaks for one."})];
   const columns = [["head of the survey"], ["highest rung"], ["features that speak for it (rung)"]];
   const table = tableOf("Candidate cells of the survey", columns, [make("tbody", {}, ...rows)], "");
-  const note = "Our mapping of features to heads; a probe alone confirms none.";
+  const note = `Our mapping of features to heads; a probe alone confirms none. Labels and phases count from rung ${model.label_rung} on.`;
   return [title, ...table, make("p", {className: "soft small", textContent: note})];
 }
 
@@ -88,7 +94,7 @@ function nearestHeads(model, index) {
   const items = like.map(([other, similarity]) => {
     const button = make("button", {type: "button", className: "plain", textContent: model.heads[other]});
     button.dataset.head = other;
-    return make("li", {}, button, make("span", {className: "soft small", textContent: ` ${missing(similarity) ? "" : similarity.toFixed(2)}`}));
+    return make("li", {}, button, make("span", {className: "soft small", textContent: ` ${missing(similarity) ? "" : fixed(similarity, 2)}`}));
   });
   const note = "Correlation of the scores on all features.";
   return [title, make("ul", {}, ...items), make("p", {className: "soft small", textContent: note})];

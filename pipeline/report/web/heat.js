@@ -3,7 +3,7 @@ const shown = (value, quantity, rungs) => quantity.whole ? rungs[value] : quanti
 
 function inCell(value, quantity) {
   if (quantity.whole) return String(value);
-  return quantity.log && value < 0.005 ? "<.01" : value.toFixed(2).replace(/^(-?)0\./, "$1.");
+  return quantity.log && value < 0.005 ? "<.01" : fixed(value, 2).replace(/^−0\.00$/, ".00").replace(/^(−?)0\./, "$1.");
 }
 
 const columnOf = (probe, quantity) => quantity.whole ? probe.rungs : probe.values[quantity.key];
@@ -38,14 +38,19 @@ function paint(map, model, probe, quantity) {
   legend(map, probe, quantity, colours, model.rungs);
 }
 
-function legend({block}, probe, quantity, colours, rungs) {
-  block.querySelectorAll(".ramp i").forEach((part, i) => { part.className = `${colours}${i}`; });
-  const [low, high] = probe.domain[quantity.key];
+function legend({block, steps}, probe, quantity, colours, rungs) {
+  const [low, high] = probe.domain[quantity.key], parts = block.querySelectorAll(".ramp i"), ticks = block.querySelector(".ticks");
+  ticks.classList.toggle("whole", quantity.whole);
+  if (quantity.whole) {  // no colours but those that a rung has, each above its name
+    const step = stepper([low, high], false, steps), names = rungs.slice(low, high + 1);
+    parts.forEach((part, i) => { part.className = colours + step(low + Math.floor(i / parts.length * names.length)); });
+    ticks.replaceChildren(...names.map((name, i) => make("span", {textContent: `${low + i} ${name}`})));
+    return;
+  }
+  parts.forEach((part, i) => { part.className = `${colours}${i}`; });
   const middle = quantity.log ? Math.sqrt(low * high) : (low + high) / 2;
-  block.querySelectorAll(".ticks span").forEach((tick, i) => {
-    const value = [low, middle, high][i];
-    tick.textContent = quantity.whole ? (i === 1 ? "" : rungs[value] ?? value) : quantity.log ? small(value) : value.toFixed(2);
-  });
+  const said = (value) => quantity.log ? small(value) : fixed(value, 2);
+  ticks.replaceChildren(...[low, middle, high].map((value) => make("span", {textContent: said(value)})));
 }
 
 function explain({block}, probe, quantity, note) {

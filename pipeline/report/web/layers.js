@@ -7,8 +7,8 @@ function layerRow(row) {
     stack: name,
     usual_low: missing(row.shift_low) ? null : usual + row.shift_low,
     usual_high: missing(row.shift_high) ? null : usual + row.shift_high,
-    said: interval([row.share, row.share_low, row.share_high], (number) => number.toFixed(2)),
-    said_shift: interval([row.shift, row.shift_low, row.shift_high], (number) => signed(number).slice(0, -1)),
+    said: interval([row.share, row.share_low, row.share_high], (number) => fixed(number, 2)),
+    said_shift: interval([row.shift, row.shift_low, row.shift_high], (number) => signed(number, 2)),
   };
 }
 

@@ -27,6 +27,7 @@ function panel(detail, pick) {
   const part = (name) => make("div", {className: name});
   const parts = Object.fromEntries(["about", "evidence", "comparison", "candidates", "nearest", "scores"].map((name) => [name, part(name)]));
   const title = make("h3", {tabIndex: -1}), picture = make("div", {className: "chart profile-chart", role: "img"});
+  picture.style.minHeight = `${atlas.charts.profile.height + 80}px`;  // so that what is below stays in place once it is drawn
   const families = [...new Set(atlas.models.flatMap(({probes}) => probes.map(({family}) => family)))];
   const key = make("p", {className: "small soft key"}, "Dot and bar: accuracy and its interval, hollow where the feature is not decodable. ");
   families.forEach((name) => key.append(make("span", {className: "line"}, make("i", {className: "hue", style: `background:${hueOf(name)}`}), name), " "));
@@ -97,7 +98,7 @@ function startView(block, number) {
   return (index, order, shownQuantity) => {
     if (order >= 0) probeSelect.value = order;
     if (shownQuantity >= 0) quantitySelect.value = shownQuantity;
-    map.chosen = index;
+    if (index !== undefined) map.chosen = index;
     show();
     note();
   };
@@ -110,7 +111,7 @@ function showModel(number) {
   const of = (kind) => [...document.querySelectorAll(kind)].filter((part) => part.dataset.model === model.slug);
   for (const block of of(".atlas")) views.set(number, startView(block, number));
   for (const block of of("#overview [data-model]")) startLayers(block, model);
-  for (const block of of(".taxonomy")) startTable(block, model, (index) => { views.get(number)(index); jumpTo("map"); });
+  for (const block of of(".taxonomy")) startTable(block, model, (index) => { keepPlace(); views.get(number)(index); jumpTo("map"); });
 }
 
 const jumpTo = (id) => document.getElementById(id).scrollIntoView();
@@ -121,14 +122,17 @@ function follow() {
   const select = document.getElementById("model");
   if (select) select.value = atlas.models[wanted.number].slug;
   showModel(wanted.number);
+  const known = history.state === SHOWN;
   views.get(wanted.number)(wanted.index, wanted.probe, wanted.quantity);
-  jumpTo("map");
+  if (!known) jumpTo("map");
   return true;
 }
 
 document.documentElement.classList.add("js");
 document.getElementById("model")?.addEventListener("change", ({target}) => {
-  showModel(atlas.models.findIndex(({slug}) => slug === target.value));
+  const number = atlas.models.findIndex(({slug}) => slug === target.value);
+  showModel(number);
+  views.get(number)();
 });
 document.getElementById("datasets").addEventListener("click", ({target}) => {
   const link = target.closest('a[href^="#dataset-"]');

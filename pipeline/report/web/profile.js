@@ -58,7 +58,7 @@ function baselineMarks(model, index) {
 }
 
 const scoreColumns = (model) => [
-  ["feature"], ["accuracy (interval)", "num"], ["p", "num"], ["rung"], ["selectivity (interval)", "num"],
+  ["feature"], ["accuracy (interval)", "num"], ["p over heads", "num"], ["rung"], ["selectivity (interval)", "num"],
   ["balanced acc.", "num"], ["AUROC", "num"], ["bits", "num"],
   ...(hasCodelength(model) ? [["codelength", "num"]] : []),
 ];

@@ -7,8 +7,14 @@ const make = (tag, options, ...children) => {
   return element;
 };
 const missing = (value) => value === null || value === undefined;
-const fixed = (value, digits = 3) => missing(value) ? "not measured" : value.toFixed(digits);
-const signed = (value) => (value < 0 ? "−" : "+") + Math.abs(value).toFixed(3);
+// a size with its decimals as the tables round it: toFixed takes a tie up, they to the even digit
+function decimals(size, digits) {
+  const exact = size.toFixed(20), cut = exact.slice(0, digits - 20);
+  const even = /[02468]\.?$/.test(cut) && /^50*$/.test(exact.slice(digits - 20));
+  return even ? cut.replace(/\.$/, "") : size.toFixed(digits);
+}
+const fixed = (value, digits = 3) => missing(value) ? "not measured" : (value < 0 ? "−" : "") + decimals(Math.abs(value), digits);
+const signed = (value, digits = 3) => (value < 0 ? "−" : "+") + decimals(Math.abs(value), digits);
 const small = (value) => missing(value) ? "not measured" : String(Number(value.toPrecision(2)));
 // a column is a list, or one value where all heads share it
 const at = (column, index) => Array.isArray(column) ? column[index] : column;

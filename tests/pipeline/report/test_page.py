@@ -66,6 +66,11 @@ def test_the_charts_are_valid_and_draw_what_they_are_given() -> None:
             for layer in range(4)]  # fmt: skip
     drawn = vl_convert.vegalite_to_svg({**layer_chart(), "width": 300, "datasets": {"rows": rows}})
     assert drawn.count('aria-roledescription="point"') == 4
+    assert ">mean share<" in drawn and ">self<" not in drawn
+    stacks = [{**row, "attention": stack} for row in rows for stack in ("encoder", "decoder")]
+    spec = {**layer_chart(("decoder", "encoder")), "width": 300, "datasets": {"rows": stacks}}
+    drawn = vl_convert.vegalite_to_svg(spec)
+    assert ">encoder<" in drawn and ">decoder<" in drawn  # what the dashes mean
     names, score = ["largest class", "surface"], {"accuracy": 0.7, "low": 0.6, "high": 0.8}
     rows = [
         {"order": i, "title": f"feature {i}", "family": "truth", "rung": i, "chosen": i == 0, **score} for i in range(3)
@@ -83,7 +88,8 @@ def test_layer_profiles_are_a_table_without_a_script(run: Path, words: Words, pa
     table = pd.read_csv(run / "results/taxonomy/minilm/layers.csv")
     row = table[(table["family"] == "semantic") & (table["layer"] == 2)].iloc[0]
     share, low, high = row["share"], row["share_low"], row["share_high"]
-    assert f"semantic layer 2 {share:.2f} ({low:.2f} to {high:.2f})" in words(run)
+    said = f"semantic layer 2 {share:.2f} ({low:.2f} to {high:.2f})".replace("-", "−")
+    assert said in words(run)
     drawn = payload(run)["models"][0]["layers"]
     assert len(drawn) == len(table)
     assert {entry["family"] for entry in drawn} == set(table["family"])

@@ -80,6 +80,7 @@ def test_only_rungs_that_the_run_has_are_counted() -> None:
 def test_the_page_tells_what_was_counted_from_what_was_not() -> None:
     html = rendered(made_atlas(ROWS))
     assert html.count("<summary>") - rendered(made_atlas([])).count("<summary>") == len(ROWS)
+    assert "The large number counts the <em>candidates</em> for a phase: heads on rung 1 (name 1) or higher" in html
     assert re.search(r"<summary>Memory Head</summary>.*?>7</td><td class=\"num\">2</td>", html)
     assert re.search(r"<summary>Duplicate Head</summary>((?!<tr).)*>not probed</td>", html)
     assert re.search(r"<summary>Constant Head</summary>((?!<tr).)*>not identifiable</td>", html)
