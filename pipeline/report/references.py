@@ -28,9 +28,10 @@ ESCAPES = {
 BUNDLED = re.compile(r"^( *)author( *= *\{\{Head Atlas contributors\}\},)$", re.MULTILINE)
 SHOWN_HASH = 12  # digits of a hash, which no style breaks: all 64 would run out of a column
 STAGES = ("examples", "extract", "probe", "transfer", "taxonomy")
+LAYERS = (works.CROSSED, works.FREEDOM, works.SHARES)
 METHODS = {
-    "taxonomy": (works.SURVEY, works.HOLM, works.STEPWISE, works.SHARES, works.SILHOUETTES),
-    "probe": (works.MAX_STATISTIC, works.CLUSTERS, works.BCA, works.EXPANSION),
+    "taxonomy": (works.SURVEY, works.HOLM, works.STEPWISE, *LAYERS, works.SILHOUETTES),
+    "probe": (works.MAX_STATISTIC, works.CLUSTERS, works.BCA, works.EXPANSION, works.INFORMATION),
 }  # stage -> what it does by design
 MEASURED = {
     "control_accuracy": works.CONTROL_TASKS,

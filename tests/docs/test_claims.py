@@ -83,7 +83,7 @@ def test_the_limits_of_findings_are_those_of_the_code():
     assert f"{near} of words and pairs of words in common, {grouped} where a group is set; a note below {few}" in page
 
 
-def test_the_method_lists_every_work_that_a_run_cites_for_it():
+def test_the_method_lists_every_work_that_a_run_cites_for_it_and_no_other():
     listed = words("docs/method.md").split("## References")[1]
     entries = [*(entry for some in METHODS.values() for entry in some), *MEASURED.values()]
     about = re.compile(r"title = \{([^:}]+).*author = \{(\w+),.*year = \{(\d+)}", re.DOTALL)
@@ -91,6 +91,7 @@ def test_the_method_lists_every_work_that_a_run_cites_for_it():
     assert len(told) == len(entries) > 8
     lines = listed.split(" - ")
     assert [work for work in told if not any(all(part in line for part in work) for line in lines)] == []
+    assert len(lines) - 1 == len({*entries})
 
 
 @pytest.mark.slow

@@ -288,7 +288,8 @@ def test_the_commands_of_dvc_run_in_a_project():
     back = ("git checkout .", "dvc checkout")  # from what experiments left
     said = {}
     for command in (command for command, proof in PROOF.items() if proof == TOY and command not in back):
-        said[command] = dvc(*shlex.split(command.replace("llama-sentiment", "minilm-reviews").replace("@sentiment", "@reviews"))[1:])
+        here = command.replace("llama-sentiment", "minilm-reviews").replace("@sentiment", "@reviews")
+        said[command] = dvc(*shlex.split(here)[1:])
     assert "mine:" in Path("params.yaml").read_text()
     table = said["dvc exp show --only-changed --drop '.*/'"]
     assert "taxonomy.alpha" in table and "probe.seed" not in table and "results/" not in table
