@@ -5,6 +5,7 @@ from typing import Any
 
 from pipeline.report.latex import escape
 
+IDENTITY = ("source", "revision", "weights_sha256")  # of a model
 SHORT = 12  # hexadecimal digits of a commit or hash in a sentence
 NAMED = 6  # datasets that a sentence names one by one
 WHAT = {
@@ -117,7 +118,7 @@ def _lines(record: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         if section not in ("models", "datasets"):  # said below
             yield "params", f"{section}: {_flat(values)}"
     for slug, about in record["models"].items():
-        yield "model", f"{slug}: {_flat({key: about.get(key) for key in ('source', 'revision', 'weights_sha256')})}"
+        yield "model", f"{slug}: {_flat({key: about.get(key) or 'not known' for key in IDENTITY})}"
     for name, about in record["datasets"].items():
         source = {key: value for key, value in about["source"].items() if key in ("revision", "sha256")}
         yield "dataset", f"{name}: licence {' '.join(about['licence'].split())}{'; ' * bool(source)}{_flat(source)}"

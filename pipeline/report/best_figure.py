@@ -100,7 +100,7 @@ def _page(rows: pd.DataFrame, title: str, width: float) -> Figure:
     axes.set(xlim=(max(0, np.floor(low * 10) / 10) - 0.01, 1.01), ylim=(len(lines) - 0.5, -0.5), yticks=[])
     axes.set_xlabel("accuracy", fontsize=SMALL)
     axes.spines[["top", "right", "left"]].set_visible(False)
-    axes.grid(axis="x", color=FAINT, linewidth=0.2)
+    axes.grid(axis="x", color=FAINT, linewidth=0.25)
     axes.set_axisbelow(True)
     _legend(figure, axes)
     return figure

@@ -201,7 +201,7 @@ def _divide(axes: Axes, families: Sequence[str], lines: npt.NDArray[np.float64],
     axes.axvline(0, color=FAINT, linewidth=0.6, zorder=0)
     for row, (family, line) in enumerate(zip(families, lines, strict=True)):
         if row and families[row - 1] == family:
-            axes.axhline(line - 0.5, color=FAINT, linewidth=0.2, zorder=0)
+            axes.axhline(line - 0.5, color=FAINT, linewidth=0.25, zorder=0)
             continue
         axes.axhline(line - 0.5 - heading, color=FAINT, linewidth=0.8, zorder=0)
         axes.annotate(

@@ -16,6 +16,7 @@ import yaml
 from pipeline.cite import cite, main
 from pipeline.errors import PipelineError
 from pipeline.lock import content_md5
+from pipeline.wording import as_text
 from tests.pipeline.report import project as made
 
 DATASETS = ["subject_number", "part_of_speech", "sentiment", "word_sense", "country_continent", "capital_truth"]
@@ -146,6 +147,7 @@ def test_a_fresh_clone_cites_what_git_has(project: Path) -> None:
     record = cite(Path(), "results/taxonomy/minilm")
     assert record["outputs"][0]["same"]
     assert record["models"]["minilm"] == {"source": "somewhere", "revision": "r1", "weights_sha256": None}
+    assert "minilm: source somewhere, revision r1, weights_sha256 not known\n" in as_text(record)
     assert record["datasets"]["sentiment"]["licence"] == "Apache-2.0"  # as its spec says
     assert len(record["warnings"]) == 2
     assert "headatlas_sentiment" in keys(record)
