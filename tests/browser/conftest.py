@@ -24,6 +24,7 @@ ARGUMENTS = (
     *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
 )
 DESKTOP = {"width": 1400, "height": 900}
+JUMPING = {"reduced_motion": "reduce"}  # a click while the page still glides to a place would miss what it is meant for
 PATIENCE = 10_000  # ms until what should come is taken for missing
 
 
@@ -63,7 +64,7 @@ def new_context(browser: Browser) -> Iterator[Callable[..., BrowserContext]]:
     contexts = []
 
     def build(**options: Any) -> BrowserContext:
-        context = browser.new_context(offline=True, **{"viewport": DESKTOP} | options)
+        context = browser.new_context(offline=True, **{"viewport": DESKTOP} | JUMPING | options)
         context.set_default_timeout(PATIENCE)
         contexts.append(context)
         return context
