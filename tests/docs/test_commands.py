@@ -8,20 +8,17 @@ import argparse
 import importlib
 import re
 import shlex
-import shutil
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 import yaml
 from dvc.cli import parse_args
 
 from tests.docs import pages
-from tests.test_graph import STUB, write_spec  # stages in a hundredth of the time
 
 CI = "a line of .ci/run"
-TOY = "run in a toy project, below"
+TOY = "run by tests/docs/test_dvc_commands.py"
 TUTORIAL = "run by tests/docs/test_tutorial.py"
 BENCHMARK = "minutes to hours, run by hand: "
 CLUSTER = "needs several GPUs or machines: "
@@ -39,8 +36,8 @@ PROOF = {
     "dvc exp apply NAME": "names an experiment, which is there after one: parsed",
     "dvc exp run": TOY,
     "dvc exp run -S '+models.mine.source=../checkpoints/mine'": TOY,
-    "dvc exp run -S probe.deals=0 -S probe.controls=1": "parsed; with another number it is run below",
-    "dvc exp run -S probe.permutations=5000": "parsed; with another number it is run below",
+    "dvc exp run -S probe.deals=0 -S probe.controls=1": "parsed; with another number it is run there",
+    "dvc exp run -S probe.permutations=5000": "parsed; with another number it is run there",
     "dvc exp run -S taxonomy.alpha=0.01": TOY,
     "dvc exp show --only-changed --drop '.*/'": TOY,
     "dvc metrics diff": TOY,
@@ -53,7 +50,7 @@ PROOF = {
     "dvc repro probe@bert-senteval_${task}_cls probe@gpt2-senteval_${task}_last": HUB
     + "parsed, and the specs are there",
     "dvc repro examples@sentiment": TOY,
-    "dvc repro probe@llama-sentiment": "parsed; of another model it is run below",
+    "dvc repro probe@llama-sentiment": "parsed; of another model it is run there",
     "dvc repro probe@minilm-reviews": TOY,
     "dvc status": TOY,
     "for task in sentence_length word_content tree_depth top_constituents bigram_shift past_present subj_number "
@@ -245,62 +242,3 @@ def test_the_datasets_of_a_loop_are_there():
 
 def test_the_extra_that_pip_is_told_is_there():
     assert "\nbench = [" in (pages.ROOT / "pyproject.toml").read_text(encoding="utf-8")
-
-
-@pytest.fixture
-def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A finished project of one model and one dataset with the real dvc.yaml, committed, as the current folder."""
-    for package in ("pipeline", "data", "probes"):
-        ignored = shutil.ignore_patterns("__pycache__", "specs", "examples", "activations", "raw", "public")
-        shutil.copytree(pages.ROOT / package, tmp_path / package, ignore=ignored)
-    shutil.copy(pages.ROOT / "pipeline/stages/examples.py", tmp_path / "pipeline/stages/examples.py")  # ignored above
-    shutil.copy(pages.ROOT / "data/examples.py", tmp_path / "data/examples.py")
-    shutil.copytree(pages.ROOT / ".dvc", tmp_path / ".dvc", ignore=shutil.ignore_patterns("cache", "tmp", "*.local"))
-    for name in (".dvcignore", ".gitignore"):
-        shutil.copy(pages.ROOT / name, tmp_path / name)
-    graph = (pages.ROOT / "dvc.yaml").read_text(encoding="utf-8")
-    (tmp_path / "dvc.yaml").write_text(graph.replace("python -m pipeline.stages.", f"{sys.executable} stub.py "))
-    (tmp_path / "stub.py").write_text(STUB)
-    params = yaml.safe_load((pages.ROOT / "params.yaml").read_text(encoding="utf-8"))
-    params |= {"models": {"minilm": {"source": "one"}}, "datasets": {"reviews": {}}}
-    (tmp_path / "params.yaml").write_text(yaml.safe_dump(params, sort_keys=False))
-    write_spec(tmp_path, "reviews")
-    write_spec(tmp_path, "shared/base")
-    monkeypatch.chdir(tmp_path)
-    subprocess.run(["git", "init", "-q"], check=True)
-    dvc("repro", "--quiet")
-    for command in (("config", "user.name", "x"), ("config", "user.email", "x@example.org"), ("add", "-A")):
-        subprocess.run(["git", *command], check=True, capture_output=True)
-    subprocess.run(["git", "commit", "-qm", "finished"], check=True)
-    return tmp_path
-
-
-def dvc(*words: str) -> str:
-    """Run DVC and return what it says."""
-    done = subprocess.run([sys.executable, "-m", "dvc", *words], capture_output=True, text=True)
-    assert done.returncode == 0, f"dvc {shlex.join(words)}\n{done.stdout}{done.stderr}"
-    return done.stdout + done.stderr
-
-
-@pytest.mark.slow
-@pytest.mark.usefixtures("project")
-def test_the_commands_of_dvc_run_in_a_project():
-    back = ("git checkout .", "dvc checkout")  # from what experiments left
-    said = {}
-    for command in (command for command, proof in PROOF.items() if proof == TOY and command not in back):
-        here = command.replace("llama-sentiment", "minilm-reviews").replace("@sentiment", "@reviews")
-        said[command] = dvc(*shlex.split(here)[1:])
-    assert "mine:" in Path("params.yaml").read_text()
-    table = said["dvc exp show --only-changed --drop '.*/'"]
-    assert "taxonomy.alpha" in table and "probe.seed" not in table and "results/" not in table
-    for command in back:
-        subprocess.run([*([sys.executable, "-m"] if command in starting("dvc") else []), *command.split()], check=True)
-    assert "mine:" not in Path("params.yaml").read_text()
-    shutil.rmtree("results/taxonomy/mine")  # which neither git nor DVC takes away: the message of the next run does
-    assert "up to date" in dvc("status")
-
-
-def test_dvc_says_so_where_it_does_not(monkeypatch):
-    monkeypatch.chdir(pages.ROOT)
-    with pytest.raises(AssertionError, match="dvc repro no_such_stage"):
-        dvc("repro", "no_such_stage")
