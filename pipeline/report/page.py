@@ -88,11 +88,8 @@ def _context(atlas: Atlas, provenance: dict[str, Any]) -> dict[str, Any]:
 def _features(atlas: Atlas, titles: Mapping[str, str]) -> dict[str, list[tuple[int, str]]]:
     """Return family -> (place in the run, title) of its datasets, to choose from."""
     families = _families(atlas)
-    places = [
-        (place, family, title) for place, (family, title) in enumerate(zip(families, titles.values(), strict=True))
-    ]
     return {
-        wanted: [(place, title) for place, family, title in places if family == wanted]
+        wanted: [(place, title) for place, title in enumerate(titles.values()) if families[place] == wanted]
         for wanted in ordered_families(families)
         if wanted in families
     }
